@@ -1,0 +1,1 @@
+"""Middleware that keeps, tells and proves what a privacy policy promises."""
