@@ -1,0 +1,284 @@
+"""The ASGI face (ASGI 3.0, HTTP and WebSocket 2.5): `app = PrivacyMiddleware(app)`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, TypeVar, TypeVarTuple
+
+from privacymw.core import MARKER, Exchange, Job, Outcome, Reply
+from privacymw.pipeline import Pipeline
+from privacymw.routes import scope_route
+
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# With these the server sends a file that no transform would see (ASGI extensions).
+_UNSEEN: Final = ("http.response.pathsend", "http.response.zerocopysend")
+_SCHEMES: Final = {"https": "https", "wss": "https"}
+
+
+class PrivacyMiddleware:
+    """Keeps a policy's promises around an ASGI app.
+
+    Args:
+        app: any ASGI 3 app; it sees its scope unchanged but for what the policy hides.
+        pipeline: made from the environment variables when not given.
+
+    Raises:
+        SettingsError: the environment variables cannot be obeyed.
+        StoreError: the data folder cannot be used.
+    """
+
+    def __init__(self, app: App, pipeline: Pipeline | None = None) -> None:
+        if pipeline is None:
+            from privacymw.startup import start
+
+            pipeline = start().pipeline
+        self.app = app
+        self.pipeline = pipeline
+        self._request_names = {name.encode(): name for name in pipeline.request_names}
+        self._response_names = {name.encode(): name for name in pipeline.response_names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http" and MARKER not in scope:
+            await self._http(scope, receive, send)
+        elif kind == "websocket" and MARKER not in scope:
+            await self._websocket(scope, receive, send)
+        elif kind == "lifespan":
+            await _Lifespan(self.app, self.pipeline, scope, receive, send).run()
+        else:
+            await self.app(scope, receive, send)
+
+    def _begin(self, scope: Scope) -> Exchange:
+        root: str = scope.get("root_path") or ""
+        path: str = scope["path"]
+        if root and (path == root or path.startswith(root + "/")):
+            path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
+        names = self._request_names
+        headers: dict[str, str] = {}
+        for raw, value in scope["headers"]:
+            name = names.get(raw)
+            if name is None:
+                continue
+            text = value.decode("latin-1")
+            if (
+                name in headers
+            ):  # HTTP/2 splits cookies; other fields are lists (RFC 9113 8.2.3, RFC 9110 5.3)
+                text = headers[name] + ("; " if name == "cookie" else ", ") + text
+            headers[name] = text
+        client = scope.get("client")
+        exchange = scope[MARKER] = self.pipeline.begin(
+            scope.get("method", "GET"),
+            root,
+            path,
+            scope["query_string"].decode("latin-1"),
+            _SCHEMES.get(scope.get("scheme", ""), "http"),
+            client[0] if client else None,
+            headers,
+        )
+        return exchange
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = self._begin(scope)
+        turn = _Turn(self._response_names, exchange, scope, send)
+        outcome = Outcome.GONE
+        try:
+            if exchange.job is not None:
+                exchange.reply = await _run(exchange.job, receive)
+            elif exchange.reply is None:
+                turn.scope = _edited(scope, exchange)
+                await self.app(turn.scope, receive, turn.send)
+            if exchange.reply is not None and not turn.complete:
+                await turn.reply(exchange.reply)
+            if turn.complete:
+                outcome = Outcome.ENDED
+        except Exception:
+            outcome = Outcome.RAISED
+            raise
+        finally:
+            exchange.finish(outcome)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = self._begin(scope)
+        if exchange.reply is not None or exchange.job is not None:
+            exchange.respond(403, [], None)
+            exchange.finish(Outcome.ENDED)
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+
+        async def watched(message: Message) -> None:
+            status = _HANDSHAKE.get(message["type"])
+            if exchange.state == "open" and status is not None:
+                exchange.respond(message.get("status", status), [], scope_route(scope))
+            await send(message)
+
+        outcome = Outcome.GONE
+        try:
+            await self.app(_edited(scope, exchange), receive, watched)
+            outcome = Outcome.ENDED
+        except Exception:
+            outcome = Outcome.RAISED
+            raise
+        finally:
+            exchange.finish(outcome)
+
+
+# What a server answers to a handshake: accepted, closed before it was, or denied with a response.
+_HANDSHAKE: Final = {"websocket.accept": 101, "websocket.close": 403, "websocket.http.response.start": 403}
+
+
+def _edited(scope: Scope, exchange: Exchange) -> Scope:
+    """A copy where the app is shown something else; layers outside of us keep what they had."""
+    extensions = scope.get("extensions")
+    if exchange.rewrites and extensions and not extensions.keys().isdisjoint(_UNSEEN):
+        scope = {
+            **scope,
+            "extensions": {name: extensions[name] for name in extensions if name not in _UNSEEN},
+        }
+    if exchange.edits:
+        hidden = {name.encode() for name, _ in exchange.edits}
+        headers = [pair for pair in scope["headers"] if pair[0] not in hidden]
+        headers += _encoded((name, value) for name, value in exchange.edits if value is not None)
+        scope = {**scope, "headers": headers}
+    return scope
+
+
+async def _run(job: Job, receive: Receive) -> Reply | None:
+    """Reads the body that a job wants and runs it in a thread; None when the client went away."""
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        more = message.get("more_body", False)
+        if size > job.limit:
+            return job.too_large()
+    return await in_thread(job.run, b"".join(chunks))
+
+
+async def in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
+    """Runs what may block beside the event loop, asyncio's or trio's."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        import trio
+
+        answer: _Result = await trio.to_thread.run_sync(function, *arguments)
+        return answer
+    return await asyncio.to_thread(function, *arguments)
+
+
+class _Turn:
+    """One exchange on the wire: what the app sends, and what becomes of it."""
+
+    __slots__ = ("complete", "exchange", "names", "scope", "server_send")
+
+    def __init__(self, names: dict[bytes, str], exchange: Exchange, scope: Scope, send: Send) -> None:
+        self.names = names
+        self.exchange = exchange
+        self.scope = scope
+        self.server_send = send
+        self.complete = False
+
+    async def send(self, message: Message) -> None:
+        """What the app calls; after a reply of ours, what it sends is dropped."""
+        kind = message["type"]
+        exchange = self.exchange
+        if kind == "http.response.start":
+            message = self._started(message)
+        elif kind == "http.response.body" and exchange.transform is not None:
+            message = self._transformed(message)
+        if exchange.reply is None:
+            await self.server_send(message)
+            if kind in _BODIES and not message.get("more_body"):
+                self.complete = True
+        elif not self.complete:
+            await self.reply(exchange.reply)
+
+    def _started(self, message: Message) -> Message:
+        exchange, names = self.exchange, self.names
+        headers = message.get("headers") or ()
+        touched = [
+            (names[low], value.decode("latin-1")) for name, value in headers if (low := name.lower()) in names
+        ]
+        pairs = exchange.respond(message["status"], touched, scope_route(self.scope))
+        if pairs is not touched:
+            headers = [pair for pair in headers if pair[0].lower() not in names]
+            headers += _encoded(pairs)
+        return {**message, "headers": [*headers, *exchange.fixed.raw]}
+
+    def _transformed(self, message: Message) -> Message:
+        transform = self.exchange.transform
+        assert transform is not None
+        body = transform.feed(message.get("body", b""))
+        if not message.get("more_body"):
+            body += transform.close()
+        return {**message, "body": body}
+
+    async def reply(self, reply: Reply) -> None:
+        """Sends a whole answer of our own."""
+        self.complete = True
+        pairs = [*reply.headers, ("content-length", str(len(reply.body)))]
+        pairs = self.exchange.respond(reply.status, pairs, self.exchange.route)
+        headers = [*_encoded(pairs), *self.exchange.fixed.raw]
+        body = b"" if self.exchange.method == "HEAD" else reply.body
+        await self.server_send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await self.server_send({"type": "http.response.body", "body": body})
+
+
+_BODIES: Final = frozenset(("http.response.body", *_UNSEEN))
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1")) for name, value in pairs]
+
+
+class _Lifespan:
+    """Passes lifespan through, answers it where the app knows none, and flushes at shutdown."""
+
+    def __init__(self, app: App, pipeline: Pipeline, scope: Scope, receive: Receive, send: Send) -> None:
+        self.app = app
+        self.pipeline = pipeline
+        self.scope = scope
+        self.server_receive = receive
+        self.server_send = send
+        self.heard = False
+
+    async def run(self) -> None:
+        """Ends when the server has shut down."""
+        try:
+            await self.app(self.scope, self._receive, self._send)
+        except Exception:
+            if self.heard:  # the app does know lifespan, and failed in it: the server must see that
+                raise
+        if not self.heard:
+            await self._answer()
+
+    async def _receive(self) -> Message:
+        self.heard = True
+        return await self.server_receive()
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            await in_thread(self.pipeline.close)
+        await self.server_send(message)
+
+    async def _answer(self) -> None:
+        while True:
+            message = await self.server_receive()
+            if message["type"] == "lifespan.startup":
+                await self.server_send({"type": "lifespan.startup.complete"})
+            else:
+                await self._send({"type": "lifespan.shutdown.complete"})
+                return

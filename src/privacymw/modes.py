@@ -1,0 +1,83 @@
+"""The dry run and the way back: pipelines that look without touching, or do not look at all."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from privacymw.core import Exchange, Keeper, Outcome, Transform
+from privacymw.headers import NOTHING, Pairs
+from privacymw.pipeline import Pipeline
+
+
+class Observing(Pipeline):
+    """Runs every hook, counts what would be done, and hands back the app's own bytes.
+
+    Our own pages answer, since no page of the app's stands there; nothing is recorded of a request.
+    """
+
+    def __init__(self, keepers: Sequence[Keeper], **options: Any) -> None:
+        super().__init__(keepers, **options)
+        self.fallbacks = {}
+
+    def ask(self, exchange: Exchange) -> None:
+        super().ask(exchange)
+        if exchange.reply is not None:
+            self.count("answers", str(exchange.reply.status))
+            exchange.reply = None
+            exchange.own = False
+        for name, _ in exchange.edits:
+            self.count("request headers", name)
+        exchange.edits = []
+
+    def respond(self, exchange: Exchange, touched: Pairs) -> Pairs:
+        pairs = super().respond(exchange, touched)
+        if exchange.own:
+            return pairs
+        changed = {name for name, _ in set(pairs) ^ set(touched)} | exchange.fixed.names
+        for name in changed:
+            self.count("headers", name)
+        exchange.reply = None
+        exchange.fixed = NOTHING
+        if exchange.transform is not None:
+            exchange.transform = _Unchanged(exchange.transform)
+        return touched
+
+    def finish(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Nothing is recorded."""
+
+
+class _Unchanged:
+    """Lets a transform count, and passes the bytes on as they came."""
+
+    def __init__(self, inner: Transform) -> None:
+        self._inner = inner
+
+    def feed(self, chunk: bytes) -> bytes:
+        self._inner.feed(chunk)
+        return chunk
+
+    def close(self) -> bytes:
+        self._inner.close()
+        return b""
+
+
+class Off(Pipeline):
+    """Passes everything through; pages to which links are out in the world still answer."""
+
+    def __init__(self, keepers: Sequence[Keeper], **options: Any) -> None:
+        super().__init__(keepers, **options)
+        self.fallbacks = {}
+        standing = {key for each in keepers for key in each.standing}
+        self.pages = {key: page for key, page in self.pages.items() if key in standing}
+        self.response_names = frozenset()
+
+    def ask(self, exchange: Exchange) -> None:
+        """Nothing is asked."""
+
+    def respond(self, exchange: Exchange, touched: Pairs) -> Pairs:
+        return super().respond(exchange, touched) if exchange.own else touched
+
+    def finish(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Nothing is recorded."""
+
+
+PIPELINES: dict[str, type[Pipeline]] = {"on": Pipeline, "observe": Observing, "off": Off}

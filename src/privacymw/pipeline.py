@@ -1,0 +1,162 @@
+"""All keepers of a policy, joined once at start-up."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from privacymw.address import Forwarding
+from privacymw.core import Exchange, Job, Keeper, Outcome, Reply
+from privacymw.headers import NOTHING, Context, HeaderSet, Pairs
+
+log = logging.getLogger("privacymw")
+
+FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-proto")
+"""Request headers that tell the client behind proxies (RFC 7239); always read, believed by setting."""
+
+
+REFUSAL: Final = Reply(
+    503,
+    (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), ("retry-after", "60")),
+    b"This page cannot be shown now without breaking a promise of the privacy policy.\n",
+)
+
+
+def _overriding(keepers: Iterable[Keeper], hook: str) -> tuple[Any, ...]:
+    """The bound hooks of the keepers that override one: none is called that does nothing."""
+    base = getattr(Keeper, hook)
+    return tuple(getattr(each, hook) for each in keepers if getattr(type(each), hook) is not base)
+
+
+class Pipeline:
+    """All keepers of a policy, joined once at start-up; immutable afterwards.
+
+    Args:
+        keepers: in page order, which is the order in which hooks run.
+        prefix: path under which our pages stand, without a slash at the end.
+        forwarding: whose forwarded headers are believed.
+        count: called with a kind and a name for what an operator wants to know; must not block.
+        close: called at the server's shutdown: writes out what is still in memory, may block.
+    """
+
+    def __init__(
+        self,
+        keepers: Sequence[Keeper],
+        *,
+        prefix: str = "/privacy",
+        forwarding: Forwarding | None = None,
+        count: Callable[[str, str], None] = lambda kind, name: None,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.keepers = tuple(keepers)
+        self.prefix = prefix
+        self._below = prefix + "/"
+        self.forwarding = forwarding or Forwarding(())
+        self.count = count
+        self.close = close
+        self.request_names = tuple(
+            dict.fromkeys([*FORWARDED, *(name for each in keepers for name in each.reads)])
+        )
+        self._request_hooks = _overriding(keepers, "on_request")
+        self._response_hooks = _overriding(keepers, "on_response")
+        self._finish_hooks = _overriding(keepers, "on_finish")
+        self._fixed: dict[Context, HeaderSet] = {}
+        fixed = {
+            name for secure in (False, True) for name in self._header_set(Context(secure, True, "")).names
+        }
+        self.response_names = frozenset(fixed | {name for each in keepers for name in each.touches})
+        self.pages = {key: page for each in keepers for key, page in each.pages.items()}
+        self.fallbacks = {path: page for each in keepers for path, page in each.fallbacks.items()}
+        self.offers = {name: offer for each in keepers for name, offer in each.offers.items()}
+        self._told: set[str] = set()
+
+    def begin(
+        self, method: str, root: str, path: str, query: str, scheme: str, peer: str | None,
+        headers: Mapping[str, str],
+    ) -> Exchange:  # fmt: skip
+        """The exchange of a request whose request hooks have run.
+
+        Args:
+            path: decoded, without `root`, the prefix under which the whole app is mounted.
+            query: as sent, without the question mark.
+            scheme: `http` or `https`, as the server sees it.
+            peer: the socket's other end, or None where there is none.
+            headers: the declared request headers, lower-case names, several fields joined.
+        """
+        origin = self.forwarding.resolve(peer, scheme, headers)
+        exchange = Exchange(self, method, root, path, query, scheme, headers, origin)
+        self.ask(exchange)
+        if path.startswith(self._below) and exchange.reply is None:
+            self._turn_to(exchange, path[len(self._below) :])
+        return exchange
+
+    def ask(self, exchange: Exchange) -> None:
+        """Runs the request hooks."""
+        for hook in self._request_hooks:
+            try:
+                hook(exchange)
+            except Exception as error:
+                self._failed(hook, exchange, error)
+
+    def _turn_to(self, exchange: Exchange, rest: str) -> None:
+        """Answers by one of our own pages, where the path names one."""
+        key, _, tail = rest.partition("/")
+        page = self.pages.get(key)
+        answer = page(exchange, tail) if page else None
+        if isinstance(answer, Job):
+            exchange.own = True
+            exchange.job = answer
+        elif answer is not None:
+            exchange.answer(answer)
+
+    def respond(self, exchange: Exchange, touched: Pairs) -> Pairs:
+        """See `Exchange.respond`."""
+        if exchange.status == 404 and not exchange.own and exchange.path in self.fallbacks:
+            self._fall_back(exchange)
+        pairs = touched
+        for hook in self._response_hooks:
+            try:
+                pairs = hook(exchange, pairs)
+            except Exception as error:
+                self._failed(hook, exchange, error)
+        exchange.fixed = fixed = self._header_set(
+            Context(exchange.origin.scheme == "https", exchange.confidential, exchange.root)
+        )
+        names = fixed.names
+        for name, _ in pairs:
+            if name in names:
+                exchange.fixed = NOTHING
+                return fixed.merged(pairs)
+        return pairs
+
+    def finish(self, exchange: Exchange, outcome: Outcome) -> None:
+        """See `Exchange.finish`."""
+        for hook in self._finish_hooks:
+            try:
+                hook(exchange, outcome)
+            except Exception as error:
+                self._failed(hook, exchange, error)
+
+    def _fall_back(self, exchange: Exchange) -> None:
+        if exchange.method in ("GET", "HEAD"):
+            exchange.answer(self.fallbacks[exchange.path](exchange))
+
+    def _header_set(self, context: Context) -> HeaderSet:
+        found = self._fixed.get(context)
+        if found is None:
+            found = HeaderSet(each for keeper in self.keepers for each in keeper.fixed(context))
+            if len(self._fixed) < 64:  # roots are the deployment's, but a server may take them from a client
+                self._fixed[context] = found
+        return found
+
+    def _failed(self, hook: Any, exchange: Exchange, error: Exception) -> None:
+        """Counts a failing hook and tells it once, by its type: a message may hold a visitor's data."""
+        keeper: Keeper = hook.__self__
+        what = f"{keeper.name}.{hook.__name__}: {type(error).__name__}"
+        self.count("failures", what)
+        if what not in self._told:
+            self._told.add(what)
+            log.error(
+                "the promise %s failed in %s (%s)", keeper.name, hook.__name__, type(error).__qualname__
+            )
+        if keeper.refuses and not exchange.own:
+            exchange.answer(REFUSAL)

@@ -1,0 +1,41 @@
+"""Route templates: what a record may hold of a path."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+_CONVERTER: Final = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
+_TYPED: Final = re.compile(r"\{([^{}:]+):[^{}]+\}")
+
+
+def werkzeug_route(environ: Mapping[str, Any]) -> str | None:
+    """The rule that Werkzeug matched, as `/members/{id}`; None where none did."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return None if rule is None else environ.get("SCRIPT_NAME", "") + _braced(rule.rule)
+
+
+def scope_route(scope: Mapping[str, Any]) -> str | None:
+    """The path of the route that Starlette or FastAPI matched, with the mounts before it."""
+    path = getattr(scope.get("route"), "path", None)
+    return None if path is None else scope.get("root_path", "") + _untyped(path)
+
+
+@lru_cache(maxsize=1024)  # one entry a route of the app: bounded by the app's code, not by visitors
+def _braced(rule: str) -> str:
+    return _CONVERTER.sub(r"{\1}", rule)
+
+
+@lru_cache(maxsize=1024)
+def _untyped(path: str) -> str:
+    return _TYPED.sub(r"{\1}", path)
+
+
+# A part of a path that names a thing of somebody's rather than a place of the site: any digit,
+# any sign that is not a letter, a dash or an underscore, or more letters than a word has.
+_IDENTIFIER: Final = re.compile(r"(?<=/)(?=[^/]*(?:[^/a-zA-Z_-]|[^/]{25}))[^/]+")
+
+
+def generalised(path: str) -> str:
+    """A path without a template, every part that looks like an identifier replaced by `{}`."""
+    return _IDENTIFIER.sub("{}", path[:512])

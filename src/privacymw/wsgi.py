@@ -1,0 +1,238 @@
+"""The WSGI face (PEP 3333): `app.wsgi_app = PrivacyMiddleware(app.wsgi_app)`."""
+
+import http
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, text_reply
+from privacymw.headers import Pair, Pairs
+from privacymw.pipeline import Pipeline
+from privacymw.routes import werkzeug_route
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Callable[[bytes], object]]
+App = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+# CGI spells two request headers without the prefix (RFC 3875 4.1).
+_BARE: Final = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+class PrivacyMiddleware:
+    """Keeps a policy's promises around a WSGI app.
+
+    Args:
+        app: any WSGI app; it sees its environ unchanged but for what the policy hides.
+        pipeline: made from the environment variables when not given.
+
+    Raises:
+        SettingsError: the environment variables cannot be obeyed.
+        StoreError: the data folder cannot be used.
+    """
+
+    def __init__(self, app: App, pipeline: Pipeline | None = None) -> None:
+        if pipeline is None:
+            from privacymw.startup import start
+
+            pipeline = start().pipeline
+        self.app = app
+        self.pipeline = pipeline
+        self._keys = tuple((name, _key(name)) for name in pipeline.request_names)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if MARKER in environ:
+            return self.app(environ, start_response)
+        exchange = environ[MARKER] = self._begin(environ)
+        turn = _Turn(exchange, environ, start_response)
+        if exchange.job is not None:
+            exchange.reply = _run(exchange.job, environ)
+        if exchange.reply is not None:
+            return turn.replied(exchange.reply)
+        if exchange.edits:
+            turn.environ = _edited(environ, exchange.edits)
+        try:
+            body = self.app(turn.environ, turn.start_response)
+        except BaseException:
+            exchange.finish(Outcome.RAISED)
+            raise
+        return turn.body(body)
+
+    def _begin(self, environ: Environ) -> Exchange:
+        path: str = environ.get("PATH_INFO", "")
+        if not path.isascii():  # PEP 3333 decodes as Latin-1; ASGI servers as UTF-8
+            path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+        return self.pipeline.begin(
+            environ["REQUEST_METHOD"],
+            environ.get("SCRIPT_NAME", ""),
+            path,
+            environ.get("QUERY_STRING", ""),
+            environ["wsgi.url_scheme"],
+            environ.get("REMOTE_ADDR"),
+            {name: environ[key] for name, key in self._keys if key in environ},
+        )
+
+
+def _key(name: str) -> str:
+    return _BARE.get(name) or "HTTP_" + name.upper().replace("-", "_")
+
+
+def _edited(environ: Environ, edits: Iterable[tuple[str, str | None]]) -> Environ:
+    """A copy, since layers outside of us may still look at the request."""
+    environ = dict(environ)
+    for name, value in edits:
+        if value is None:
+            environ.pop(_key(name), None)
+        else:
+            environ[_key(name)] = value
+    return environ
+
+
+def _status_line(status: int) -> str:
+    try:
+        return f"{status} {http.HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} Unknown"
+
+
+def _run(job: Job, environ: Environ) -> Reply:
+    """Reads the body that a job wants, within its limit, and runs it."""
+    declared: str = environ.get("CONTENT_LENGTH") or ""
+    if declared and not (declared.isascii() and declared.isdigit()):
+        return text_reply(400, "The Content-Length of this request is not a number.\n")
+    if declared and int(declared[:18]) > job.limit:
+        return job.too_large()
+    if not declared and not environ.get("wsgi.input_terminated"):
+        return job.run(b"")
+    body = _read(environ["wsgi.input"], int(declared) if declared else job.limit + 1)
+    return job.run(body) if len(body) <= job.limit else job.too_large()
+
+
+def _read(stream: Any, size: int) -> bytes:
+    chunks = []
+    while size > 0 and (chunk := stream.read(size)):
+        chunks.append(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)
+
+
+class _Turn:
+    """One exchange on the wire: `start_response`, and the body that follows."""
+
+    __slots__ = ("environ", "exchange", "server_start")
+
+    def __init__(self, exchange: Exchange, environ: Environ, server_start: StartResponse) -> None:
+        self.exchange = exchange
+        self.environ = environ
+        self.server_start = server_start
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        """What the app calls, late or again; whether again is too late, the server judges (PEP 3333)."""
+        exchange = self.exchange
+        names = exchange.pipeline.response_names
+        touched = [(low, value) for name, value in headers if (low := name.lower()) in names]
+        pairs = exchange.respond(_code(status), touched, werkzeug_route(self.environ))
+        if exchange.reply is not None:
+            self._start(exchange.reply, exc_info)
+            return _discard
+        if pairs is not touched:
+            headers = [pair for pair in headers if pair[0].lower() not in names]
+            headers += [(_spelled(name), value) for name, value in pairs]
+        write = self.server_start(status, headers + exchange.fixed.text, *_given(exc_info))
+        if exchange.transform is None:
+            return write
+        return lambda chunk: write(_fed(exchange, chunk))
+
+    def _start(self, reply: Reply, exc_info: Any = None) -> None:
+        pairs: Pairs = [*reply.headers, ("content-length", str(len(reply.body)))]
+        pairs = self.exchange.respond(reply.status, pairs, self.exchange.route)
+        headers: list[Pair] = [(_spelled(name), value) for name, value in pairs]
+        self.server_start(_status_line(reply.status), headers + self.exchange.fixed.text, *_given(exc_info))
+
+    def replied(self, reply: Reply) -> list[bytes]:
+        """The whole answer without the app."""
+        self._start(reply)
+        self.exchange.finish(Outcome.ENDED)
+        return [self._body_of(reply)]
+
+    def _body_of(self, reply: Reply) -> bytes:
+        return b"" if self.exchange.method == "HEAD" else reply.body
+
+    def body(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """The app's iterable itself wherever nothing has to watch it, so that servers can send files."""
+        exchange = self.exchange
+        if exchange.status and exchange.transform is None and exchange.reply is None and self._whole(body):
+            exchange.finish(Outcome.ENDED)
+            return body
+        return _Body(self, body)
+
+    def _whole(self, body: Iterable[bytes]) -> bool:
+        wrapper = self.environ.get("wsgi.file_wrapper")
+        return type(body) in (list, tuple) or (isinstance(wrapper, type) and isinstance(body, wrapper))
+
+    def watched(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        """The body's chunks as they come, through the transform or replaced by a reply."""
+        exchange = self.exchange
+        for chunk in body:
+            if exchange.reply is not None:
+                break
+            yield chunk if exchange.transform is None else _fed(exchange, chunk)
+        if exchange.reply is not None:
+            yield self._body_of(exchange.reply)
+        elif exchange.transform is not None:
+            yield exchange.transform.close()
+
+
+class _Body:
+    """Finishes the exchange when the server closes the body."""
+
+    __slots__ = ("body", "closed", "outcome", "turn")
+
+    def __init__(self, turn: _Turn, body: Iterable[bytes]) -> None:
+        self.turn = turn
+        self.body = body
+        self.outcome = Outcome.GONE
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self.turn.watched(self.body)
+            self.outcome = Outcome.ENDED
+        except Exception:
+            self.outcome = Outcome.RAISED
+            raise
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            close = getattr(self.body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self.turn.exchange.finish(self.outcome)
+
+
+def _code(status: str) -> int:
+    code = status[:3]
+    return int(code) if code.isascii() and code.isdigit() else 500
+
+
+def _fed(exchange: Exchange, chunk: bytes) -> bytes:
+    return chunk if exchange.transform is None else exchange.transform.feed(chunk)
+
+
+def _discard(chunk: bytes) -> None:
+    """Takes what the app writes after its answer was replaced."""
+
+
+def _given(exc_info: Any) -> tuple[Any, ...]:
+    return () if exc_info is None else (exc_info,)
+
+
+_SPELLED: Final = {"etag": "ETag", "www-authenticate": "WWW-Authenticate"}
+
+
+def _spelled(name: str) -> str:
+    return _SPELLED.get(name) or name.title()
