@@ -1,7 +1,7 @@
 """Client addresses: sixteen packed bytes, and which of the addresses a request names is the client's.
 
-Everything here is pure. `socket.inet_pton` reads an address per request (0.2 µs); `ipaddress`, ten times slower,
-only reads the operator's networks once at start-up.
+Everything here is pure. `socket.inet_pton` reads an address per request (0.2 µs); `ipaddress`, ten times
+slower, only reads the operator's networks once at start-up.
 """
 
 import re
@@ -18,10 +18,9 @@ HOPS_MAX = 32
 _MAPPED = bytes(10) + b"\xff\xff"
 _SIX_TO_FOUR = b"\x20\x02"
 _NAT64 = bytes.fromhex("0064ff9b") + bytes(8)
-_LONGEST = 128  # an IPv6 address with brackets, zone id and port has room; 8 kB of junk is not worth a look
-_PORT = re.compile(
-    r":(?:[0-9]{1,5}|_[A-Za-z0-9._-]+)\Z"
-)  # RFC 7239 section 6: a number or an obfuscated port
+_LONGEST = 128  # room for an IPv6 address with brackets, zone id and port; 8 kB of junk is not worth a look
+_ELEMENT_LONGEST = 512
+_PORT = re.compile(r":(?:[0-9]{1,5}|_[A-Za-z0-9._-]+)\Z")  # RFC 7239 section 6: also an obfuscated port
 _SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
 _DIRECT = {"https": "https", "wss": "https"}  # plain http is no proof: a TLS terminator may stand in front
 
@@ -29,7 +28,7 @@ _DIRECT = {"https": "https", "wss": "https"}  # plain http is no proof: a TLS te
 def pack(text: str | None) -> bytes | None:
     """The sixteen bytes of an address (IPv4 as ::ffff:a.b.c.d), with or without port, brackets and zone id.
 
-    None for whatever is not an address: None, "", a socket's path, "unknown", an obfuscated name, junk of any kind.
+    None for whatever is not an address: None, "", a socket's path, "unknown", an obfuscated name, any junk.
     """
     try:
         if not text or len(text) > _LONGEST:
@@ -63,9 +62,10 @@ def unpack(packed: bytes) -> str:
 def network(packed: bytes) -> bytes:
     """The network of a packed address, also packed: the first 24 bits of an IPv4 address, 48 of IPv6.
 
-    Two kinds of IPv6 address carry an IPv4 address where a plain cut misses it: 6to4 has it whole in its first
-    48 bits, NAT64 (RFC 6052) in its last 32, so that a cut throws all clients together. Both are cut to the inner
-    /24. A Teredo address (RFC 4380) keeps the relay's half and loses the client's, which is as it should be.
+    Two kinds of IPv6 address carry an IPv4 address where a plain cut misses it: 6to4 (RFC 3056) has it
+    whole in its first 48 bits, NAT64 (RFC 6052) in its last 32, so that a cut throws all clients together.
+    Both are cut to the inner /24. A Teredo address (RFC 4380) keeps two octets of its server and loses the
+    client, as it should.
     """
     kept = _kept_bytes(packed)
     return packed[:kept] + bytes(16 - kept)
@@ -86,7 +86,7 @@ def _kept_bytes(packed: bytes) -> int:
 class Origin(NamedTuple):
     """Where a request came from, as far as trusted parties say.
 
-    `packed` is the client's address, None if unknown. `scheme` is "https" or "http" where it is sure, else None.
+    `packed` is the client's address, None if unknown. `scheme` is "https" or "http" where sure, else None.
     `untold` means that a peer nobody told us to trust sent forwarded headers: they were not believed.
     """
 
@@ -102,8 +102,9 @@ class Forwarding:
     """Which proxies are believed, and what they say about the client.
 
     Args:
-        trusted: networks ("10.0.0.0/8", "::1"), or one number of proxies ("1"); `unix` for a peer on a Unix socket;
-            `forwarded` or `x-forwarded-for` to name the one header the proxies write. Empty: nobody is believed.
+        trusted: networks ("10.0.0.0/8", "::1"), or one number of proxies ("1"); `unix` for a peer on a Unix
+            socket; `forwarded` or `x-forwarded-for` to name the one header the proxies write. Empty: nobody
+            is believed.
 
     Raises:
         SettingsError: naming every entry that cannot be obeyed.
@@ -134,11 +135,12 @@ class Forwarding:
         client, schemes = self._told(packed, headers)
         return Origin(client, _one(schemes) if schemes else direct, False)
 
-    def _told(self, packed: bytes | None, headers: Mapping[str, str]) -> tuple[bytes | None, set[str | None]]:
+    def _told(self, packed: bytes | None, headers: Mapping[str, str]) -> "_Told":
         """The client and the schemes that the trusted hops name, read from one family of headers.
 
-        A proxy that writes one family passes the visitor's own header of the other family on. So where both are
-        there and the operator has not named one, they have to agree; else the last hop that is sure stands.
+        A proxy that writes one family passes the visitor's own header of the other family on. So where both
+        are there and the operator has not named one, they have to agree; else the peer, which is sure,
+        stands.
         """
         clients: set[bytes | None] = set()
         schemes: set[str | None] = set()
@@ -151,10 +153,8 @@ class Forwarding:
             schemes |= _x_schemes(headers["x-forwarded-proto"])
         return clients.pop() if len(clients) == 1 else packed, schemes
 
-    def _walk(
-        self, packed: bytes | None, entries: Iterator["_Entry"]
-    ) -> tuple[bytes | None, set[str | None]]:
-        """From the right, as far as hops are trusted; a bad entry ends the walk at the last hop that is sure."""
+    def _walk(self, packed: bytes | None, entries: Iterator["_Entry"]) -> "_Told":
+        """From the right, as far as hops are trusted; a bad entry ends the walk at the last sure hop."""
         said: set[str | None] = set()
         for hop, entry in zip(range(HOPS_MAX), entries, strict=False):
             if hop and not self._trusts(packed, hop):
@@ -180,8 +180,11 @@ class _Entry(NamedTuple):
     schemes: set[str | None]
 
 
-# RFC 7239 section 4. An element is found in the *reversed* text, so that a visitor's unclosed quote on the left
-# swallows nothing that a proxy wrote on the right; a quoted string with an escape is not a node and ends the walk.
+_Told = tuple[bytes | None, set[str | None]]
+
+# RFC 7239 section 4. An element is found in the *reversed* text, so that a visitor's unclosed quote on the
+# left swallows nothing that a proxy wrote on the right; a quoted string with an escape is no node and ends
+# the walk.
 _TNEMELE = re.compile(r'((?:"[^"\\]*+"|[^",])*+)(?:,|\Z)')
 _PAIR = re.compile(
     r"""[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)=(?:"([^"\\]*+)"|([^"\\;, \t]++))[ \t]*+(?:;[ \t]*+|\Z)"""
@@ -198,12 +201,10 @@ def _forwarded(text: str) -> Iterator[_Entry]:
 
 def _element(text: str) -> _Entry:
     pairs: dict[str, str] = {}
-    place = 0
+    place = 0 if len(text) <= _ELEMENT_LONGEST else len(text)
     while place < len(text):
         found = _PAIR.match(text, place)
-        if (
-            not found or found[1].lower() in pairs
-        ):  # "each parameter MUST NOT occur more than once" (section 4)
+        if not found or found[1].lower() in pairs:  # each parameter at most once (section 4)
             return _Entry(None, set())
         pairs[found[1].lower()] = found[2] if found[2] is not None else found[3]
         place = found.end()
@@ -248,17 +249,16 @@ def _refuse_faults(counts: Sequence[str], networks: Sequence[str], families: Seq
         if not 1 <= int(word[:9]) <= HOPS_MAX
     ]
     if counts and (len(counts) > 1 or networks):
-        faults.append(
-            f"{', '.join((*counts, *networks))!r}: give one number of proxies or their networks, not both"
-        )
+        both = ", ".join((*counts, *networks))
+        faults.append(f"{both!r}: give one number of proxies or their networks, not both")
     if len(families) > 1:
         faults.append(f"{', '.join(families)!r}: proxies write one of these headers; name that one")
     if faults:
         raise SettingsError(
             "PRIVACYMW_TRUSTED_PROXIES cannot be obeyed:\n"
             + "".join(f"  {fault}\n" for fault in faults)
-            + "Allowed: networks such as 10.0.0.0/8 or ::1, or one number of proxies such as 1; also unix, forwarded,"
-            " x-forwarded-for.\nTo paste: PRIVACYMW_TRUSTED_PROXIES=127.0.0.1,::1"
+            + "Allowed: networks such as 10.0.0.0/8 or ::1, or one number of proxies such as 1; also unix,"
+            " forwarded, x-forwarded-for.\nTo paste: PRIVACYMW_TRUSTED_PROXIES=127.0.0.1,::1"
         )
 
 
@@ -268,5 +268,5 @@ def _network_fault(word: str) -> str | None:
     except ValueError as error:
         return f"{word!r}: not a network ({error})"
     if mask in (0, ((1 << 96) - 1) << 32):
-        return f"{word!r}: trusts everybody, and lets each visitor choose an address; name the proxies, or their number"
+        return f"{word!r}: trusts everybody: each visitor could choose an address; name the proxies"
     return None

@@ -1,7 +1,7 @@
 """Sealing with AES-SIV (RFC 5297): deterministic, so that equal things can be grouped, and authenticated.
 
-Keys are 64 random bytes (AES-256 twice). The library compares the synthetic IV in constant time. Python cannot wipe
-memory: a dropped key stays in freed memory until that is used again.
+Keys are 64 random bytes (AES-256 twice). The library compares the synthetic IV in constant time. Python
+cannot wipe memory: a dropped key stays in freed memory until that is used again.
 """
 
 import re
@@ -58,8 +58,8 @@ class AddressSeal:
 class LinkSeal:
     """Seals link targets into path segments: `<key id>.<base64url>`.
 
-    Deterministic, so that a rewritten page stays cacheable. The first key seals, all keys open: put a new key first
-    and keep the old one for as long as its links shall work.
+    Deterministic, so that a rewritten page stays cacheable. The first key seals, all keys open: put a new key
+    first and keep the old one for as long as its links shall work.
 
     Args:
         keys: pairs of a key id (1 to 16 letters, digits, "_" or "-") and 64 bytes.
@@ -83,7 +83,7 @@ class LinkSeal:
         return f"{self._first}.{urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
 
     def open(self, token: str) -> str | None:
-        """The target in a token; None for one that is forged, garbled, or sealed under a key that is not here."""
+        """The target in a token; None for a forged or garbled one, or one under a key that is not here."""
         from cryptography.exceptions import InvalidTag
 
         try:
