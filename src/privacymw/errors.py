@@ -6,7 +6,7 @@ class PrivacyError(Exception):
 
 
 class SettingsError(PrivacyError):
-    """The operator's settings cannot be obeyed; the text lists every fault, each with a line that mends it."""
+    """The operator's settings cannot be obeyed; the text lists every fault with the line that mends it."""
 
 
 class StoreError(PrivacyError):
