@@ -6,7 +6,7 @@ class PrivacyError(Exception):
 
 
 class SettingsError(PrivacyError):
-    """The operator's settings cannot be obeyed; the text lists every fault with the line that mends it."""
+    """The operator's settings cannot be obeyed; the text lists every fault and how to mend it."""
 
 
 class StoreError(PrivacyError):
