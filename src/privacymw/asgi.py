@@ -58,8 +58,10 @@ class PrivacyMiddleware:
     def _begin(self, scope: Scope) -> Exchange:
         root: str = scope.get("root_path") or ""
         path: str = scope["path"]
-        if root and (path == root or path.startswith(root + "/")):
-            path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
+        if root:
+            root = root.rstrip("/")
+            if path == root or path.startswith(root + "/"):
+                path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
         names = self._request_names
         headers: dict[str, str] = {}
         for raw, value in scope["headers"]:
@@ -67,9 +69,7 @@ class PrivacyMiddleware:
             if name is None:
                 continue
             text = value.decode("latin-1")
-            if (
-                name in headers
-            ):  # HTTP/2 splits cookies; other fields are lists (RFC 9113 8.2.3, RFC 9110 5.3)
+            if name in headers:  # cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)
                 text = headers[name] + ("; " if name == "cookie" else ", ") + text
             headers[name] = text
         client = scope.get("client")
@@ -77,7 +77,7 @@ class PrivacyMiddleware:
             scope.get("method", "GET"),
             root,
             path,
-            scope["query_string"].decode("latin-1"),
+            (scope.get("query_string") or b"").decode("latin-1"),
             _SCHEMES.get(scope.get("scheme", ""), "http"),
             client[0] if client else None,
             headers,
@@ -87,22 +87,20 @@ class PrivacyMiddleware:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._begin(scope)
         turn = _Turn(self._response_names, exchange, scope, send)
-        outcome = Outcome.GONE
         try:
             if exchange.job is not None:
                 exchange.reply = await _run(exchange.job, receive)
             elif exchange.reply is None:
                 turn.scope = _edited(scope, exchange)
                 await self.app(turn.scope, receive, turn.send)
-            if exchange.reply is not None and not turn.complete:
+            if exchange.reply is not None and turn.outcome is not Outcome.ENDED:
                 await turn.reply(exchange.reply)
-            if turn.complete:
-                outcome = Outcome.ENDED
         except Exception:
-            outcome = Outcome.RAISED
+            if not turn.lost:
+                turn.outcome = Outcome.RAISED
             raise
         finally:
-            exchange.finish(outcome)
+            exchange.finish(turn.outcome)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._begin(scope)
@@ -110,38 +108,28 @@ class PrivacyMiddleware:
             exchange.respond(403, [], None)
             exchange.finish(Outcome.ENDED)
             await receive()
-            await send({"type": "websocket.close", "code": 1008})
+            await send(_REFUSED)
             return
-
-        async def watched(message: Message) -> None:
-            status = _HANDSHAKE.get(message["type"])
-            if exchange.state == "open" and status is not None:
-                exchange.respond(message.get("status", status), [], scope_route(scope))
-            await send(message)
-
-        outcome = Outcome.GONE
+        turn = _Turn(self._response_names, exchange, _edited(scope, exchange), send)
         try:
-            await self.app(_edited(scope, exchange), receive, watched)
-            outcome = Outcome.ENDED
+            await self.app(turn.scope, receive, turn.shake)
+            turn.outcome = Outcome.ENDED
         except Exception:
-            outcome = Outcome.RAISED
+            turn.outcome = Outcome.RAISED
             raise
         finally:
-            exchange.finish(outcome)
+            exchange.finish(turn.outcome)
 
 
-# What a server answers to a handshake: accepted, closed before it was, or denied with a response.
-_HANDSHAKE: Final = {"websocket.accept": 101, "websocket.close": 403, "websocket.http.response.start": 403}
+_REFUSED: Final = {"type": "websocket.close", "code": 1008}
 
 
 def _edited(scope: Scope, exchange: Exchange) -> Scope:
     """A copy where the app is shown something else; layers outside of us keep what they had."""
     extensions = scope.get("extensions")
     if exchange.rewrites and extensions and not extensions.keys().isdisjoint(_UNSEEN):
-        scope = {
-            **scope,
-            "extensions": {name: extensions[name] for name in extensions if name not in _UNSEEN},
-        }
+        seen = {name: extensions[name] for name in extensions if name not in _UNSEEN}
+        scope = {**scope, "extensions": seen}
     if exchange.edits:
         hidden = {name.encode() for name, _ in exchange.edits}
         headers = [pair for pair in scope["headers"] if pair[0] not in hidden]
@@ -182,41 +170,62 @@ async def in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Ar
 class _Turn:
     """One exchange on the wire: what the app sends, and what becomes of it."""
 
-    __slots__ = ("complete", "exchange", "names", "scope", "server_send")
+    __slots__ = ("exchange", "lost", "names", "outcome", "scope", "server_send")
 
     def __init__(self, names: dict[bytes, str], exchange: Exchange, scope: Scope, send: Send) -> None:
         self.names = names
         self.exchange = exchange
         self.scope = scope
         self.server_send = send
-        self.complete = False
+        self.outcome = Outcome.GONE
+        self.lost = False
 
     async def send(self, message: Message) -> None:
         """What the app calls; after a reply of ours, what it sends is dropped."""
         kind = message["type"]
         exchange = self.exchange
         if kind == "http.response.start":
-            message = self._started(message)
-        elif kind == "http.response.body" and exchange.transform is not None:
+            message = self._started(message, message["status"])
+        if exchange.reply is not None:
+            if self.outcome is not Outcome.ENDED:
+                await self.reply(exchange.reply)
+            return
+        if kind == "http.response.body" and exchange.transform is not None:
             message = self._transformed(message)
+        try:
+            await self.server_send(message)
+        except OSError:  # so a server tells that the client went (ASGI HTTP 2.4)
+            self.lost = True
+            raise
+        if kind in _BODIES and not message.get("more_body"):
+            self.outcome = Outcome.ENDED
+
+    async def shake(self, message: Message) -> None:
+        """What a WebSocket app calls; its first answer goes through the response hooks."""
+        kind = message["type"]
+        exchange = self.exchange
+        if exchange.state == "open":
+            if kind == "websocket.close":  # before it was accepted: the server answers 403
+                exchange.respond(403, [], scope_route(self.scope))
+            elif kind in ("websocket.accept", "websocket.http.response.start"):
+                message = self._started(message, message.get("status", 101))
+            if exchange.reply is not None:
+                await self.server_send(_REFUSED)
         if exchange.reply is None:
             await self.server_send(message)
-            if kind in _BODIES and not message.get("more_body"):
-                self.complete = True
-        elif not self.complete:
-            await self.reply(exchange.reply)
 
-    def _started(self, message: Message) -> Message:
+    def _started(self, message: Message, status: int) -> Message:
         exchange, names = self.exchange, self.names
-        headers = message.get("headers") or ()
+        headers = list(message.get("headers") or ())
         touched = [
             (names[low], value.decode("latin-1")) for name, value in headers if (low := name.lower()) in names
         ]
-        pairs = exchange.respond(message["status"], touched, scope_route(self.scope))
+        pairs = exchange.respond(status, touched, scope_route(self.scope))
         if pairs is not touched:
             headers = [pair for pair in headers if pair[0].lower() not in names]
             headers += _encoded(pairs)
-        return {**message, "headers": [*headers, *exchange.fixed.raw]}
+        headers += exchange.fixed.raw
+        return {**message, "headers": headers}
 
     def _transformed(self, message: Message) -> Message:
         transform = self.exchange.transform
@@ -228,13 +237,18 @@ class _Turn:
 
     async def reply(self, reply: Reply) -> None:
         """Sends a whole answer of our own."""
-        self.complete = True
-        pairs = [*reply.headers, ("content-length", str(len(reply.body)))]
-        pairs = self.exchange.respond(reply.status, pairs, self.exchange.route)
+        self.outcome = Outcome.ENDED
+        pairs = self.exchange.respond(reply.status, reply.pairs(), self.exchange.route)
         headers = [*_encoded(pairs), *self.exchange.fixed.raw]
         body = b"" if self.exchange.method == "HEAD" else reply.body
-        await self.server_send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await self.server_send({"type": "http.response.body", "body": body})
+        try:
+            await self.server_send(
+                {"type": "http.response.start", "status": reply.status, "headers": headers}
+            )
+            await self.server_send({"type": "http.response.body", "body": body})
+        except OSError:
+            self.outcome, self.lost = Outcome.GONE, True
+            raise
 
 
 _BODIES: Final = frozenset(("http.response.body", *_UNSEEN))

@@ -29,6 +29,10 @@ MARKER: Final = "privacymw.exchange"
 """Key of the exchange in an environ or a scope; an inner layer that finds it passes through."""
 
 
+BODILESS: Final = frozenset((204, 304))
+"""Statuses whose answers have no body (RFC 9110 6.4.1)."""
+
+
 class Outcome(enum.Enum):
     """How an exchange ended."""
 
@@ -43,6 +47,12 @@ class Reply(NamedTuple):
     status: int
     headers: Sequence[Pair]
     body: bytes
+
+    def pairs(self) -> Pairs:
+        """Its headers with the length, which 204 and 304 do without (RFC 9110 8.6)."""
+        if self.status in BODILESS:
+            return list(self.headers)
+        return [*self.headers, ("content-length", str(len(self.body)))]
 
 
 def text_reply(status: int, text: str) -> Reply:
@@ -171,8 +181,8 @@ class Exchange:
         """The pairs to send in place of `touched`, the declared ones of the app's headers.
 
         The same list comes back when no keeper changed anything. Afterwards `fixed` holds what
-        the face adds, `transform` what the body goes through; where `reply` is set now, it is
-        sent in place of the app's answer, through another `respond`.
+        the face adds, `transform` what the body goes through (None for HEAD, 204 and 304); where
+        `reply` is set now, it is sent in place of the app's answer, through another `respond`.
         """
         self._move("respond")
         self.status = status

@@ -53,9 +53,9 @@ def media_type(content_type: str) -> tuple[str, str]:
 
 def with_vary(pairs: Pairs, names: Iterable[str]) -> Pairs:
     """The pairs with `names` in `Vary`, merged with the app's; a `*` stays as it is (RFC 9110 12.5.5)."""
-    present = values(pairs, "vary")
+    present = [value for value in values(pairs, "vary") if value.strip()]
     known = {member for value in present for member in members(value)}
-    missing = [name for name in names if name.lower() not in known]
+    missing = [name for name in dict.fromkeys(names) if name.lower() not in known]
     if "*" in known or not missing:
         return pairs
     return [*without(pairs, "vary"), ("vary", ", ".join([*present, *missing]))]
@@ -82,7 +82,7 @@ def cookie_values(header: str, name: str) -> list[str]:
         return []
     pieces = header.replace(",", ";").split(";")
     pairs = (piece.strip(" \t").partition("=") for piece in pieces)
-    return [value for found, _, value in pairs if found == name]
+    return [value for found, equals, value in pairs if equals and found == name]
 
 
 def set_cookie(name: str, value: str, *, max_age: int, secure: bool) -> Pair:
@@ -136,7 +136,10 @@ def stricter_referrer(theirs: str, ours: str) -> str:
 
 def stricter_transport(theirs: str, ours: str) -> str:
     """The longer HSTS lifetime, with the directives of both (RFC 6797 6.1)."""
-    mine, other = _transport(ours), _transport(theirs)
+    mine, other = (
+        _transport(ours),
+        _transport(theirs.partition(",")[0]),
+    )  # of several fields the first counts (8.1)
     age = max(mine.pop("max-age", 0), other.pop("max-age", 0))
     names = sorted({**mine, **other}, key=("includesubdomains", "preload").index)
     spelled = {"includesubdomains": "includeSubDomains", "preload": "preload"}
@@ -162,13 +165,18 @@ def completed_policy(theirs: str, ours: str) -> str:
     Two whole policies would intersect and could break scripts that the app allows by nonce; what
     it left open in `base-uri`, `frame-ancestors` and `object-src` is closed (CSP 3, 6.1 and 6.3).
     """
-    present = {part.split()[0].lower() for part in theirs.split(";") if part.strip()}
-    missing = [
-        part.strip()
-        for part in ours.split(";")
-        if part.split()[0] in _UNINHERITED and part.split()[0] not in present
+    present = _directives(theirs.replace(",", ";"))  # a comma parts whole policies, and each of them binds
+    added = [
+        f"{name} {value}".rstrip()
+        for name, value in _directives(ours).items()
+        if name in _UNINHERITED and name not in present
     ]
-    return "; ".join([theirs.rstrip("; "), *missing])
+    return "; ".join([part for part in (theirs.rstrip("; "), *added) if part])
+
+
+def _directives(policy: str) -> dict[str, str]:
+    parts = (part.strip().partition(" ") for part in policy.split(";"))
+    return {name.lower(): value.strip() for name, _, value in parts if name}
 
 
 def merged(theirs: Sequence[Pair], name: str, ours: str, merge: Merge) -> Pairs:
@@ -197,12 +205,17 @@ class Context(NamedTuple):
 
 
 class HeaderSet:
-    """Fixed headers of one context, joined and encoded once."""
+    """Fixed headers of one context, encoded once; two of one name are merged by the second's rule."""
 
     __slots__ = ("headers", "names", "raw", "text")
 
     def __init__(self, headers: Iterable[Header]) -> None:
-        self.headers = tuple(headers)
+        joined: dict[str, Header] = {}
+        for each in headers:
+            earlier = joined.get(each.name)
+            value = each.merge(earlier.value, each.value) if earlier else each.value
+            joined[each.name] = each._replace(value=value)
+        self.headers = tuple(joined.values())
         self.text = [(each.name.title(), each.value) for each in self.headers]
         self.raw = [(each.name.encode(), each.value.encode("latin-1")) for each in self.headers]
         self.names = frozenset(each.name for each in self.headers)

@@ -1,6 +1,6 @@
 """The dry run and the way back: pipelines that look without touching, or do not look at all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from privacymw.core import Exchange, Keeper, Outcome, Transform
@@ -20,26 +20,31 @@ class Observing(Pipeline):
 
     def ask(self, exchange: Exchange) -> None:
         super().ask(exchange)
-        if exchange.reply is not None:
-            self.count("answers", str(exchange.reply.status))
-            exchange.reply = None
-            exchange.own = False
+        self._withhold(exchange)
         for name, _ in exchange.edits:
             self.count("request headers", name)
         exchange.edits = []
 
     def respond(self, exchange: Exchange, touched: Pairs) -> Pairs:
+        own = exchange.own
         pairs = super().respond(exchange, touched)
-        if exchange.own:
+        if own:
             return pairs
+        self._withhold(exchange)
         changed = {name for name, _ in set(pairs) ^ set(touched)} | exchange.fixed.names
         for name in changed:
             self.count("headers", name)
-        exchange.reply = None
         exchange.fixed = NOTHING
         if exchange.transform is not None:
-            exchange.transform = _Unchanged(exchange.transform)
+            exchange.transform = _Unchanged(exchange.transform, self.count)
         return touched
+
+    def _withhold(self, exchange: Exchange) -> None:
+        """Counts an answer in place of the app's, and takes it back."""
+        if exchange.reply is not None:
+            self.count("answers", str(exchange.reply.status))
+            exchange.reply = None
+            exchange.own = False
 
     def finish(self, exchange: Exchange, outcome: Outcome) -> None:
         """Nothing is recorded."""
@@ -48,16 +53,27 @@ class Observing(Pipeline):
 class _Unchanged:
     """Lets a transform count, and passes the bytes on as they came."""
 
-    def __init__(self, inner: Transform) -> None:
-        self._inner = inner
+    def __init__(self, inner: Transform, count: Callable[[str, str], None]) -> None:
+        self._inner: Transform | None = inner
+        self._count = count
 
     def feed(self, chunk: bytes) -> bytes:
-        self._inner.feed(chunk)
+        if self._inner is not None:
+            self._try(self._inner.feed, chunk)
         return chunk
 
     def close(self) -> bytes:
-        self._inner.close()
+        if self._inner is not None:
+            self._try(self._inner.close)
         return b""
+
+    def _try(self, call: Callable[..., bytes], *arguments: bytes) -> None:
+        """A dry run breaks no page: a transform that fails is dropped, and counted."""
+        try:
+            call(*arguments)
+        except Exception as error:
+            self._inner = None
+            self._count("failures", f"transform: {type(error).__qualname__}")
 
 
 class Off(Pipeline):

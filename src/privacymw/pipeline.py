@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from privacymw.address import Forwarding
-from privacymw.core import Exchange, Job, Keeper, Outcome, Reply
+from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, Reply, text_reply
 from privacymw.headers import NOTHING, Context, HeaderSet, Pairs
 
 log = logging.getLogger("privacymw")
@@ -19,6 +20,8 @@ REFUSAL: Final = Reply(
     (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), ("retry-after", "60")),
     b"This page cannot be shown now without breaking a promise of the privacy policy.\n",
 )
+BROKEN: Final = text_reply(500, "This page cannot be shown now.\n")
+_BOTH: Final = (False, True)
 
 
 def _overriding(keepers: Iterable[Keeper], hook: str) -> tuple[Any, ...]:
@@ -60,9 +63,8 @@ class Pipeline:
         self._response_hooks = _overriding(keepers, "on_response")
         self._finish_hooks = _overriding(keepers, "on_finish")
         self._fixed: dict[Context, HeaderSet] = {}
-        fixed = {
-            name for secure in (False, True) for name in self._header_set(Context(secure, True, "")).names
-        }
+        contexts = (Context(secure, confidential, "") for secure in _BOTH for confidential in _BOTH)
+        fixed = {name for context in contexts for name in self._header_set(context).names}
         self.response_names = frozenset(fixed | {name for each in keepers for name in each.touches})
         self.pages = {key: page for each in keepers for key, page in each.pages.items()}
         self.fallbacks = {path: page for each in keepers for path, page in each.fallbacks.items()}
@@ -101,12 +103,20 @@ class Pipeline:
         """Answers by one of our own pages, where the path names one."""
         key, _, tail = rest.partition("/")
         page = self.pages.get(key)
-        answer = page(exchange, tail) if page else None
+        answer = self._guarded(key, page, exchange, tail) if page else None
         if isinstance(answer, Job):
             exchange.own = True
-            exchange.job = answer
+            exchange.job = Job(partial(self._guarded, key, answer.run), answer.limit)
         elif answer is not None:
             exchange.answer(answer)
+
+    def _guarded(self, name: str, page: Callable[..., Any], *arguments: Any) -> Any:
+        """What one of our pages answers: a failing one must not look like the app's failure."""
+        try:
+            return page(*arguments)
+        except Exception as error:
+            self._tell(name, "page", error)
+            return BROKEN
 
     def respond(self, exchange: Exchange, touched: Pairs) -> Pairs:
         """See `Exchange.respond`."""
@@ -118,6 +128,8 @@ class Pipeline:
                 pairs = hook(exchange, pairs)
             except Exception as error:
                 self._failed(hook, exchange, error)
+        if exchange.transform is not None and (exchange.method == "HEAD" or exchange.status in BODILESS):
+            exchange.transform = None
         exchange.fixed = fixed = self._header_set(
             Context(exchange.origin.scheme == "https", exchange.confidential, exchange.root)
         )
@@ -137,8 +149,12 @@ class Pipeline:
                 self._failed(hook, exchange, error)
 
     def _fall_back(self, exchange: Exchange) -> None:
-        if exchange.method in ("GET", "HEAD"):
+        if exchange.method not in ("GET", "HEAD"):
+            return
+        try:
             exchange.answer(self.fallbacks[exchange.path](exchange))
+        except Exception as error:  # the app's own 404 stands
+            self._tell(exchange.path, "fallback", error)
 
     def _header_set(self, context: Context) -> HeaderSet:
         found = self._fixed.get(context)
@@ -149,14 +165,17 @@ class Pipeline:
         return found
 
     def _failed(self, hook: Any, exchange: Exchange, error: Exception) -> None:
-        """Counts a failing hook and tells it once, by its type: a message may hold a visitor's data."""
+        """Refuses or lets through, as the keeper of a failing hook says."""
         keeper: Keeper = hook.__self__
-        what = f"{keeper.name}.{hook.__name__}: {type(error).__name__}"
+        self._tell(keeper.name, hook.__name__, error)
+        if keeper.refuses and not exchange.own and exchange.state != "finished":
+            exchange.answer(REFUSAL)
+
+    def _tell(self, name: str, place: str, error: Exception) -> None:
+        """Counts a failure and logs it once, by its type: a message may hold a visitor's data."""
+        kind = type(error).__qualname__
+        what = f"{name}.{place}: {kind}"
         self.count("failures", what)
         if what not in self._told:
             self._told.add(what)
-            log.error(
-                "the promise %s failed in %s (%s)", keeper.name, hook.__name__, type(error).__qualname__
-            )
-        if keeper.refuses and not exchange.own:
-            exchange.answer(REFUSAL)
+            log.error("%s failed in %s (%s)", name, place, kind)

@@ -5,14 +5,19 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-_CONVERTER: Final = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
+_CONVERTER: Final = re.compile(r"<(?:[^<>]*:)?([^<>:]+)>")
 _TYPED: Final = re.compile(r"\{([^{}:]+):[^{}]+\}")
+
+
+def decoded(text: str) -> str:
+    """A path of an environ, which PEP 3333 decodes as Latin-1, decoded as ASGI servers do."""
+    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def werkzeug_route(environ: Mapping[str, Any]) -> str | None:
     """The rule that Werkzeug matched, as `/members/{id}`; None where none did."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return None if rule is None else environ.get("SCRIPT_NAME", "") + _braced(rule.rule)
+    return None if rule is None else decoded(environ.get("SCRIPT_NAME", "")) + _braced(rule.rule)
 
 
 def scope_route(scope: Mapping[str, Any]) -> str | None:
@@ -33,7 +38,7 @@ def _untyped(path: str) -> str:
 
 # A part of a path that names a thing of somebody's rather than a place of the site: any digit,
 # any sign that is not a letter, a dash or an underscore, or more letters than a word has.
-_IDENTIFIER: Final = re.compile(r"(?<=/)(?=[^/]*(?:[^/a-zA-Z_-]|[^/]{25}))[^/]+")
+_IDENTIFIER: Final = re.compile(r"(?<![^/])(?=[^/]*(?:[^/a-zA-Z_-]|[^/]{25}))[^/]+")
 
 
 def generalised(path: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, text_reply
-from privacymw.headers import Pair, Pairs
+from privacymw.headers import Pair
 from privacymw.pipeline import Pipeline
-from privacymw.routes import werkzeug_route
+from privacymw.routes import decoded, werkzeug_route
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -43,13 +43,13 @@ class PrivacyMiddleware:
             return self.app(environ, start_response)
         exchange = environ[MARKER] = self._begin(environ)
         turn = _Turn(exchange, environ, start_response)
-        if exchange.job is not None:
-            exchange.reply = _run(exchange.job, environ)
-        if exchange.reply is not None:
-            return turn.replied(exchange.reply)
-        if exchange.edits:
-            turn.environ = _edited(environ, exchange.edits)
         try:
+            if exchange.job is not None:
+                exchange.reply = _run(exchange.job, environ)
+            if exchange.reply is not None:
+                return turn.replied(exchange.reply)
+            if exchange.edits:
+                turn.environ = _edited(environ, exchange.edits)
             body = self.app(turn.environ, turn.start_response)
         except BaseException:
             exchange.finish(Outcome.RAISED)
@@ -57,16 +57,16 @@ class PrivacyMiddleware:
         return turn.body(body)
 
     def _begin(self, environ: Environ) -> Exchange:
-        path: str = environ.get("PATH_INFO", "")
-        if not path.isascii():  # PEP 3333 decodes as Latin-1; ASGI servers as UTF-8
-            path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+        root, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+        if not (root + path).isascii():
+            root, path = decoded(root), decoded(path)
         return self.pipeline.begin(
             environ["REQUEST_METHOD"],
-            environ.get("SCRIPT_NAME", ""),
+            root,
             path,
             environ.get("QUERY_STRING", ""),
             environ["wsgi.url_scheme"],
-            environ.get("REMOTE_ADDR"),
+            environ.get("REMOTE_ADDR") or None,  # empty on a Unix socket
             {name: environ[key] for name, key in self._keys if key in environ},
         )
 
@@ -96,14 +96,20 @@ def _status_line(status: int) -> str:
 def _run(job: Job, environ: Environ) -> Reply:
     """Reads the body that a job wants, within its limit, and runs it."""
     declared: str = environ.get("CONTENT_LENGTH") or ""
-    if declared and not (declared.isascii() and declared.isdigit()):
+    if not declared:  # without a length there is a body only where the server marks its end
+        terminated = environ.get("wsgi.input_terminated")
+        body = _read(environ["wsgi.input"], job.limit + 1) if terminated else b""
+        return job.run(body) if len(body) <= job.limit else job.too_large()
+    if not (declared.isascii() and declared.isdigit()):
         return text_reply(400, "The Content-Length of this request is not a number.\n")
-    if declared and int(declared[:18]) > job.limit:
+    if len(declared) > _DIGITS or int(declared) > job.limit:
         return job.too_large()
-    if not declared and not environ.get("wsgi.input_terminated"):
-        return job.run(b"")
-    body = _read(environ["wsgi.input"], int(declared) if declared else job.limit + 1)
-    return job.run(body) if len(body) <= job.limit else job.too_large()
+    body = _read(environ["wsgi.input"], int(declared))
+    return job.run(body) if len(body) == int(declared) else _CUT_SHORT
+
+
+_DIGITS: Final = 18  # more are no size of anything, and int() refuses thousands
+_CUT_SHORT: Final = text_reply(400, "The body of this request ended early.\n")  # half a form is no form
 
 
 def _read(stream: Any, size: int) -> bytes:
@@ -144,8 +150,7 @@ class _Turn:
         return lambda chunk: write(_fed(exchange, chunk))
 
     def _start(self, reply: Reply, exc_info: Any = None) -> None:
-        pairs: Pairs = [*reply.headers, ("content-length", str(len(reply.body)))]
-        pairs = self.exchange.respond(reply.status, pairs, self.exchange.route)
+        pairs = self.exchange.respond(reply.status, reply.pairs(), self.exchange.route)
         headers: list[Pair] = [(_spelled(name), value) for name, value in pairs]
         self.server_start(_status_line(reply.status), headers + self.exchange.fixed.text, *_given(exc_info))
 
@@ -198,7 +203,9 @@ class _Body:
         try:
             yield from self.turn.watched(self.body)
             self.outcome = Outcome.ENDED
-        except Exception:
+        except GeneratorExit:  # the server went on without the rest
+            raise
+        except BaseException:
             self.outcome = Outcome.RAISED
             raise
 
