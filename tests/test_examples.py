@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+import demo
 from servers import Certificate, Server, gunicorn, nginx, uvicorn
 
 if TYPE_CHECKING:
@@ -23,14 +24,23 @@ PERSON = {
     "tax_id": "12-3456789",
     "email": "ana@clinic.example",
 }
-PATHS = ["/", "/search?q=claim", "/register", "/registered", "/members/M1001/claims", "/language", "/contact"]
+PATHS = [
+    "/",
+    "/privacy",
+    "/search?q=claim",
+    "/register",
+    "/registered",
+    "/members/M1001/claims",
+    "/language",
+    "/contact",
+]
 
 pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module", params=["flask", "starlette"])
 def portal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    env = {
+    env = demo.read_settings(EXAMPLES / "portal.env") | {
         "PORTAL_SECRET": "a secret that both workers know",
         "PORTAL_HTTPS": "off",
         "PRIVACYMW_DATA": str(tmp_path_factory.mktemp("data")),
@@ -59,11 +69,39 @@ def token_of(client: httpx.Client, path: str) -> str:
 
 def test_home_offers_every_kind_of_way_out(visitor: httpx.Client) -> None:
     home = visitor.get("/").raise_for_status().text
-    assert 'href="https://guidelines.example.org/' in home
-    assert 'target="_blank"' in home
-    assert re.search(r'<a href="https://library[^>]+><img [^>]*alt="[^"]+"', home)
-    assert re.search(r'<form action="https://codes[^>]+method="get"', home)
+    assert len(re.findall(r'(?:href|action)="/privacy/leaving/', home)) == 4
+    assert re.search(r'<a href="/privacy/leaving/[^>]+target="_blank"', home)
+    assert re.search(r'<a href="/privacy/leaving/[^>]+><img [^>]*alt="[^"]+"', home)
+    assert re.search(r'<form action="/privacy/leaving/[^>]+method="get"', home)
     assert 'href="https://www.health.example/"' in home, "a link to a site of the same company"
+
+
+def test_a_way_out_says_where_it_goes(visitor: httpx.Client) -> None:
+    link = re.search(r'href="(/privacy/leaving/[^"]+)"', visitor.get("/").text)
+    assert link is not None
+    answer = visitor.get(link[1])
+    assert answer.status_code == 200
+    assert "guidelines.example.org" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/privacy", "/privacy/notice"])
+def test_the_policy_names_the_company(visitor: httpx.Client, path: str) -> None:
+    assert "Example Health" in visitor.get(path).raise_for_status().text
+
+
+def test_a_members_claims_are_not_stored(visitor: httpx.Client) -> None:
+    assert "no-store" in visitor.get("/members/M1001/claims").headers["cache-control"]
+
+
+@pytest.mark.parametrize("example", ["flask_app", "starlette_app"])
+def test_the_readme_shows_the_lines_of_the_portal(example: str) -> None:
+    readme = (EXAMPLES / example / "README.md").read_text()
+    portal = (EXAMPLES / example / "portal.py").read_text()
+    shown = [
+        line for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) for line in block.split("\n")
+    ]
+    assert len([line for line in shown if line]) == 4
+    assert all(line in portal for line in shown)
 
 
 def test_registration_with_the_token_of_the_form_succeeds(visitor: httpx.Client) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import http.cookiejar
 import re
 import secrets
@@ -32,7 +33,10 @@ TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 class Visit(NamedTuple):
-    """One request and what shows that it went well: the status, and a text in the headers or the page."""
+    """One request and what shows that it went well: the status, and a text in the headers or the page.
+
+    A path that ends with * is the first link that begins so, on the page that was seen last.
+    """
 
     what: str
     path: str
@@ -51,14 +55,18 @@ PERSON = {
 
 VISITS = [
     Visit("The home page greets and links to other sites", "/", "Imaging guidelines"),
+    Visit("A link to another site first says where it goes", "/privacy/leaving/*", "guidelines.example.org"),
     Visit("A search on the site finds its page", "/search?q=appeal", "Appeal a decision"),
     Visit("A form that does not come from our page is refused", "/register", "try again", 400, PERSON, False),
     Visit("The registration form opens", "/register", "Tax number"),
     Visit("A person registers", "/register", "You are registered", form=PERSON),
     Visit("A member's claims are shown", "/members/M1001/claims", "MRI of the knee"),
+    Visit("They are not to be kept by a browser or a cache", "/members/M1001/claims", "no-store"),
     Visit("The language page opens", "/language", "Greet me in"),
     Visit("The visitor chooses Spanish", "/language", "bienvenida", form={"language": "es"}),
     Visit("The choice is remembered", "/", "bienvenida"),
+    Visit("The policy names the company", "/privacy/notice", "Example Health"),
+    Visit("The visitor may change their mind", "/privacy/choices", "<form"),
 ]
 
 ADDRESSES = {
@@ -73,7 +81,7 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.token = ""
+        self.token = self.page = ""
         jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         # An empty ProxyHandler: what is on this machine is asked directly, whatever the environment says.
         self.opener = urllib.request.build_opener(jar, urllib.request.ProxyHandler({}))
@@ -88,13 +96,20 @@ class Visitor:
         with answer:
             text = f"{answer.headers}\n{answer.read().decode(errors='replace')}"
         found = TOKEN.search(text)
-        self.token = found[1] if found else self.token
+        self.token, self.page = found[1] if found else self.token, text
         return answer.status, text
+
+    def link(self, beginning: str) -> str | None:
+        found = re.search(rf'href="({re.escape(beginning)}[^"]*)"', self.page)
+        return html.unescape(found[1]) if found else None
 
     def pay(self, visit: Visit) -> str:
         """What went wrong, or an empty text."""
         token = {"csrf_token": self.token} if visit.with_token else {}
-        status, text = self.ask(visit.path, visit.form and {**visit.form, **token})
+        path = self.link(visit.path[:-1]) if visit.path.endswith("*") else visit.path
+        if path is None:
+            return f"the page has no link to {visit.path}"
+        status, text = self.ask(path, visit.form and {**visit.form, **token})
         if status != visit.status:
             return f"the answer was {status}, not {visit.status}"
         return "" if visit.look_for in text else f"“{visit.look_for}” was not there"

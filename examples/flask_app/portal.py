@@ -13,9 +13,12 @@ import re
 import secrets
 from typing import NamedTuple
 
-from flask import Flask, abort, redirect, render_template, request, session, url_for
+from flask import Flask, abort, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response
+
+import privacymw
+from privacymw.flask import Privacy
 
 app = Flask(__name__)
 app.config.update(
@@ -26,6 +29,7 @@ app.config.update(
 CSRFProtect(app)
 
 # privacymw is added here.
+Privacy(app)
 
 
 class Claim(NamedTuple):
@@ -73,7 +77,7 @@ registrations: list[dict[str, str]] = []  # of this worker; a real portal has a 
 
 @app.get("/")
 def home() -> str:
-    language = session.get("language", "en")
+    language = privacymw.visit(request).preferences.get("language", "en")
     return render_template("home.html", greeting=GREETINGS[language][1], language=language)
 
 
@@ -113,12 +117,14 @@ def claims(member_id: str) -> str:
 
 @app.route("/language", methods=["GET", "POST"])
 def language() -> str | Response:
+    preferences = privacymw.visit(request).preferences
     if request.method == "GET":
-        return render_template("language.html", greetings=GREETINGS, current=session.get("language", "en"))
+        current = preferences.get("language", "en")
+        return render_template("language.html", greetings=GREETINGS, current=current)
     choice = request.form.get("language", "")
     if choice not in GREETINGS:
         abort(422)
-    session["language"] = choice
+    preferences["language"] = choice
     return redirect(url_for("home"), 303)
 
 

@@ -25,6 +25,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
+from starlette.types import ASGIApp
+
+import privacymw
+from privacymw.asgi import PrivacyMiddleware
 
 HERE = Path(__file__).parent
 
@@ -99,7 +103,7 @@ async def own_form(request: Request) -> FormData:
 
 
 async def home(request: Request) -> Response:
-    language = request.session.get("language", "en")
+    language = privacymw.visit(request).preferences.get("language", "en")
     return page(request, "home.html", greeting=GREETINGS[language][1], language=language)
 
 
@@ -136,13 +140,14 @@ async def claims(request: Request) -> Response:
 
 
 async def language(request: Request) -> Response:
+    preferences = privacymw.visit(request).preferences
     if request.method != "POST":
-        current = request.session.get("language", "en")
+        current = preferences.get("language", "en")
         return page(request, "language.html", greetings=GREETINGS, current=current)
     choice = str((await own_form(request)).get("language", ""))
     if choice not in GREETINGS:
         raise HTTPException(422)
-    request.session["language"] = choice
+    preferences["language"] = choice
     return RedirectResponse(request.url_for("home").path, 303)
 
 
@@ -164,7 +169,7 @@ async def not_found(request: Request, error: Exception) -> Response:
     return page(request, "problem.html", status=404, title="Page not found", reason=reason)
 
 
-app = Starlette(
+app: ASGIApp = Starlette(
     routes=[
         Route("/", home),
         Route("/search", search),
@@ -188,3 +193,4 @@ app = Starlette(
 )
 
 # privacymw is added here.
+app = PrivacyMiddleware(app)
