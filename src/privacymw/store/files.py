@@ -9,9 +9,7 @@ from pathlib import Path
 from privacymw.errors import StoreError
 
 # The first line is what backup programs look for (bford.info/cachedir).
-CACHEDIR_TAG = (
-    b"Signature: 8a477f597d28d172789f06886806bc55\n# Keys of privacymw: keep them out of backups.\n"
-)
+CACHEDIR_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# Keys of privacymw: keep them out of backups.\n"
 _CHUNK = 1 << 20
 
 
@@ -37,8 +35,10 @@ def unusable(path: Path, error: Exception) -> StoreError:
     """The error for a folder that cannot be used; says what to do about it."""
     return StoreError(
         f"{path}: {error}. privacymw keeps its log and keys there and has to write.\n"
-        f"Either make it writable for this user (uid {os.geteuid()}), or name another folder:"
-        " PRIVACYMW_DATA=/var/lib/privacymw"
+        "Two ways out:\n"
+        f"  PRIVACYMW_DATA=/var/lib/privacymw   a folder that this user (uid {os.geteuid()}) can write\n"
+        "  PRIVACYMW_DATA=none                 no folder: no address is logged, and without PRIVACYMW_SECRET_KEY\n"
+        "                                      there is no leaving page and no saved choice (the page says so)"
     )
 
 
@@ -63,6 +63,19 @@ def replace(path: Path, content: bytes) -> None:
     try:
         create(temporary, content)
         temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def complete(path: Path, content: bytes) -> None:
+    """A new file that appears with all its content or not at all; FileExistsError if there is one.
+
+    `link` decides between racing makers; a plain exclusive create would show a loser an empty file.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        create(temporary, content)
+        os.link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
