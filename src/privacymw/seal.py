@@ -68,19 +68,19 @@ class LinkSeal:
         SettingsError: no key, an id twice or ill-formed, or a key of another length (never its bytes).
     """
 
-    __slots__ = ("_first", "_sivs")
+    __slots__ = ("_sivs", "first")
 
     _LABEL = [b"outbound"]
 
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         _refuse_keys(keys)
-        self._first = keys[0][0]
+        self.first = keys[0][0]
         self._sivs = {key_id: _siv(key) for key_id, key in keys}
 
     def seal(self, target: str) -> str:
         """The token of a target URL; ValueError for the empty text."""
-        sealed = self._sivs[self._first].encrypt(target.encode(), self._LABEL)
-        return f"{self._first}.{urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
+        sealed = self._sivs[self.first].encrypt(target.encode(), self._LABEL)
+        return f"{self.first}.{urlsafe_b64encode(sealed).rstrip(b'=').decode()}"
 
     def open(self, token: str) -> str | None:
         """The target in a token; None for a forged or garbled one, or one under a key that is not here."""
@@ -104,9 +104,7 @@ def _decode(text: str) -> bytes | None:
 
 def _refuse_keys(keys: Sequence[tuple[str, bytes]]) -> None:
     ids = [key_id for key_id, _ in keys]
-    faults = [
-        f"key id {key_id!r}: 1 to 16 letters, digits, _ or -" for key_id in ids if not _KEY_ID.match(key_id)
-    ]
+    faults = [f"key id {key_id!r}: 1 to 16 letters, digits, _ or -" for key_id in ids if not _KEY_ID.match(key_id)]
     faults += [f"key {i!r} has {len(key)} bytes, not {KEY_BYTES}" for i, key in keys if len(key) != KEY_BYTES]
     if not keys or len(set(ids)) < len(ids):
         faults.append(f"key ids {ids}: at least one is needed, and each only once")

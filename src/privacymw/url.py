@@ -82,12 +82,17 @@ class Classifier:
     """Tells links to the site itself from links that leave it."""
 
     def __init__(
-        self, *, own: Iterable[str] = (), trusted: Iterable[str] = (), blocked: Iterable[str] = ()
+        self,
+        *,
+        own: Iterable[str] = (),
+        trusted: Iterable[str] = (),
+        blocked: Iterable[str] = (),
+        memory: int = _MEMORY,
     ) -> None:
         self._own = Hosts(own)
         kinds: tuple[tuple[Iterable[str], Kind], ...] = ((blocked, "blocked"), (trusted, "trusted"))
         self._kinds = [(Hosts(patterns), kind) for patterns, kind in kinds]
-        self._judged = lru_cache(_MEMORY)(self._judge)
+        self._judged = lru_cache(memory)(self._judge)
 
     def verdict(self, href: str, page: str, base: str | None = None) -> Verdict:
         """The verdict on an attribute's value, as found on the page with that absolute URL.
