@@ -147,7 +147,10 @@ def interrupt(number: int, frame: object) -> NoReturn:
 
 @contextlib.contextmanager
 def portals(flask_port: int, starlette_port: int) -> Iterator[dict[str, Server]]:
-    settings = read_settings(EXAMPLES / "portal.env") | {"PORTAL_SECRET": secrets.token_hex(32)}
+    settings = read_settings(EXAMPLES / "portal.env") | {
+        "PORTAL_SECRET": secrets.token_hex(32),
+        "PRIVACYMW_CONFIG": str(EXAMPLES / "portal.toml"),
+    }
     with contextlib.ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="privacymw-demo-")))
 

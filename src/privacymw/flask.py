@@ -15,9 +15,14 @@ class Privacy:
     """Puts privacymw in front of a Flask app; templates get `privacy`, the command line `flask privacy`.
 
     One `Privacy` may serve several apps; an app is wrapped once, however often it is given.
+
+    Args:
+        app: to be wrapped at once.
+        declared: what the app says of itself: `preferences={"language": ["en", "es"]}`, `categories=["statistics"]`.
     """
 
-    def __init__(self, app: flask.Flask | None = None) -> None:
+    def __init__(self, app: flask.Flask | None = None, **declared: Any) -> None:
+        self._declared = declared
         if app is not None:
             self.init_app(app)
 
@@ -31,7 +36,7 @@ class Privacy:
         if _KEY in app.extensions:
             return
         app.extensions[_KEY] = self
-        app.wsgi_app = PrivacyMiddleware(cast(Any, app.wsgi_app), start().pipeline)  # type: ignore[method-assign]
+        app.wsgi_app = PrivacyMiddleware(cast(Any, app.wsgi_app), start(**self._declared).pipeline)  # type: ignore[method-assign]
         app.context_processor(lambda: {"privacy": _current()})
         from privacymw.cli.flask import group
 
