@@ -83,6 +83,14 @@ def _kept_bytes(packed: bytes) -> int:
     return 5 if packed[:2] == _SIX_TO_FOUR else 6
 
 
+def is_private(text: str) -> bool:
+    """Whether an address is of this machine or of a private network, so that it names no visitor."""
+    import ipaddress
+
+    packed = pack(text)
+    return packed is not None and ipaddress.ip_address(unpack(packed)).is_private
+
+
 class Origin(NamedTuple):
     """Where a request came from, as far as trusted parties say.
 
