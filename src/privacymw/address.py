@@ -143,6 +143,14 @@ class Forwarding:
         client, schemes = self._told(packed, headers)
         return Origin(client, _one(schemes) if schemes else direct, False)
 
+    def already(self, peer: str | None, scheme: str) -> Origin:
+        """The client that the server itself found behind a proxy it trusts.
+
+        Its `http` is as sure as a trusted proxy's only where the operator told us of a proxy too.
+        """
+        trusts = self._hops or self._networks or self._unix
+        return Origin(pack(peer), _SCHEMES.get(scheme) if trusts else _DIRECT.get(scheme), False)
+
     def _told(self, packed: bytes | None, headers: Mapping[str, str]) -> "_Told":
         """The client and the schemes that the trusted hops name, read from one family of headers.
 

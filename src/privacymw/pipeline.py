@@ -72,7 +72,7 @@ class Pipeline:
 
     def begin(
         self, method: str, root: str, path: str, query: str, scheme: str, peer: str | None,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str], *, resolved: bool = False,
     ) -> Exchange:  # fmt: skip
         """The exchange of a request whose request hooks have run.
 
@@ -82,8 +82,10 @@ class Pipeline:
             scheme: `http` or `https`, as the server sees it.
             peer: the socket's other end, or None where there is none.
             headers: the declared request headers, lower-case names, several fields joined.
+            resolved: the server has already put what its own trusted proxy says in place of peer and scheme.
         """
-        origin = self.forwarding.resolve(peer, scheme, headers)
+        forwarding = self.forwarding
+        origin = forwarding.already(peer, scheme) if resolved else forwarding.resolve(peer, scheme, headers)
         if origin.untold:
             self._untold(peer)
         exchange = Exchange(self, method, root, path, query, scheme, headers, origin)
