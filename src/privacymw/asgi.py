@@ -75,7 +75,7 @@ class PrivacyMiddleware:
             headers[name] = text
         peer, port = scope.get("client") or (None, None)
         # uvicorn believes proxies itself, and then gives the client without its port.
-        resolved = port == 0 and peer in headers.get("x-forwarded-for", "")
+        resolved = port == 0 and peer is not None and peer in headers.get("x-forwarded-for", "")
         exchange = scope[MARKER] = self.pipeline.begin(
             scope.get("method", "GET"),
             root,
