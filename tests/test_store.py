@@ -299,8 +299,10 @@ def test_rows_come_back_newest_last(tmp_path):
         second[0],
     ]
     assert written(store, tokens={}) == []
-    assert len(written(store, tokens={START: [("address", b"a" * 32)]})) == 3
-    assert written(store, tokens={START: [("address", b"n" * 32)]}) == []
+    assert len(written(store, tokens={START: {"address": b"a" * 32}})) == 3
+    assert written(store, tokens={START: {"address": b"n" * 32}}) == []
+    assert len(written(store, tokens={START: {"address": b"a" * 32, "network": b"n" * 32}})) == 3
+    assert written(store, tokens={START: {"address": b"a" * 32, "network": b"x" * 32}}) == []
 
 
 def test_many_rows_are_read_in_pages(tmp_path):
@@ -455,6 +457,18 @@ def test_the_oldest_rows_go_when_the_store_is_full(tmp_path):
     assert left == sorted(left)
 
 
+def test_a_table_that_another_process_purged_is_made_anew(tmp_path):
+    one, two = store_of(tmp_path), store_of(tmp_path)
+    one.write(Batch(START, rows()))
+    for _ in two.purge(START):
+        pass
+    with pytest.raises(StoreError, match="no such table"):
+        one.write(Batch(START, rows()))
+    one.write(Batch(START, rows()))
+    assert len(written(two)) == 3
+    assert [epoch.start for epoch in two.epochs()] == [START]
+
+
 def test_a_store_that_is_moved_away_is_made_anew(tmp_path):
     store = store_of(tmp_path)
     store.write(Batch(START, rows()))
@@ -542,10 +556,13 @@ def test_a_client_is_found_by_its_token(tmp_path, clock):
     assert [entry.address for entry in log.rows(address="203.0.113.9")] == ["203.0.113.9"] * 2
     assert {entry.network for entry in log.rows(network="203.0.113.0/24")} == {"203.0.113.0/24"}
     assert len(list(log.rows(network="203.0.113.77"))) == 4
+    assert len(list(log.rows(address="203.0.113.9", network="203.0.113.0/24"))) == 2
+    assert list(log.rows(address="203.0.113.9", network="2001:db8::/48")) == []
     assert [entry.address for entry in log.rows(limit=1)] == ["2001:db8::7"]
     assert "203.0" not in repr(next(log.rows()))
-    with pytest.raises(StoreError, match="allowed"):
-        list(log.rows(address="nonsense"))
+    with pytest.raises(SettingsError, match="allowed") as caught:
+        list(log.rows(address="203.0.113.999"))
+    assert "203.0.113.999" not in str(caught.value)
 
 
 def test_purge_by_hand_does_what_a_running_site_does(tmp_path, clock):

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,8 @@ class SqliteFile:
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._inode = 0
+        self.known: dict[Hashable, str] = {}
+        """What is known of the schema; forgotten with the connection, and so after each fault."""
         if create:
             private_folder(path.parent)
         elif not path.exists():
@@ -133,9 +135,14 @@ class SqliteFile:
         """Close the connection; the next call opens it anew."""
         with self._lock:
             db, self._db = self._db, None
+            self.known.clear()
             if db:
                 with suppress(Exception):
                     db.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # a half-made object has no lock
+            self.close()
 
     def before_fork(self) -> None:
         """Wait for the transaction that runs, and take no connection across."""
