@@ -8,11 +8,13 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -251,6 +253,62 @@ def test_many_forks_under_load(tmp_path, journal):
 def test_a_preloading_server_forks_before_the_first_event(tmp_path, journal):
     assert [in_child(lambda: put_and_flush(journal, 10)) for _ in range(3)] == [0, 0, 0]
     assert stored(tmp_path) == 30
+
+
+APP = """
+import os, time
+from pathlib import Path
+from privacymw.store import open_journal, open_keys, open_store
+
+data = Path(os.environ["DATA"])
+journal = open_journal(open_store(f"sqlite:///{data}/log.sqlite"), open_keys(data / "keys"), data=data)
+
+def app(environ, start_response):
+    journal.put((int(time.time() * 1000), None, "GET", environ["PATH_INFO"], 200, 1))
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+def test_a_preloading_gunicorn_stores_each_request(tmp_path):
+    pytest.importorskip("gunicorn")
+    (tmp_path / "shop.py").write_text(APP)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--preload",
+        "-w",
+        "2",
+        "-b",
+        f"127.0.0.1:{port}",
+        "shop:app",
+    ]
+    data = tmp_path / "data"
+    server = subprocess.Popen(
+        command,
+        env={**environment(), "DATA": str(data), "PYTHONPATH": f"{tmp_path}:{environment()['PYTHONPATH']}"},
+        stderr=subprocess.DEVNULL,
+    )
+
+    def ask():
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer,
+        ):
+            return answer.read()
+
+    try:
+        assert eventually(ask, 20) == b"ok"
+        assert [ask() for _ in range(59)] == [b"ok"] * 59
+    finally:
+        server.terminate()
+        server.wait(20)
+    assert stored(data) == 60
+    assert [beat["closed"] for beat in beats(data)] == [True] * len(beats(data))
+    assert sum(beat["stored"] for beat in beats(data)) == 60
 
 
 def put_for_ever(data, pipe):

@@ -587,3 +587,11 @@ def test_an_address_in_the_clear_is_found_wherever_it_lies(tmp_path):
         assert not finding.held
         assert "stray.log" in finding.text
         assert "203" not in finding.text
+    (tmp_path / "stray.log").unlink()
+    other = store_of(tmp_path / "other")
+    other.write(Batch(START, [Row(START, None, None, "GET", "/clients/192.0.2.1", 200, 5)]))
+    log = open_log(tmp_path, url=f"sqlite:///{tmp_path}/other/log.sqlite")
+    log.data = tmp_path / "keys"
+    assert [f.text for f in log.verify() if not f.held] == [
+        "documentation addresses in the clear in the store"
+    ]

@@ -101,6 +101,8 @@ class Log(Reader):
 
     def _canaries(self) -> Iterator[Finding]:
         found = sorted({path.relative_to(self.data).as_posix() for path, _ in search(self.data, CANARIES)})
+        if not found and self.store.scan_for(CANARIES):  # it may lie elsewhere
+            found = ["the store"]
         text = (
             f"documentation addresses in the clear in {', '.join(found)}"
             if found
