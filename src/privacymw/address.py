@@ -52,6 +52,18 @@ def _pack_six(host: str) -> bytes:
     return inet_pton(AF_INET6, host.partition("%")[0])
 
 
+def wanted(text: str) -> bytes:
+    """The packed address in what a person asks for: an address, or a network of which the first is taken.
+
+    Raises:
+        SettingsError: it is neither; the text is not repeated, for it may be a mistyped address.
+    """
+    packed = pack(text.partition("/")[0])
+    if packed is None:
+        raise SettingsError("not an address or network; allowed: 203.0.113.9, 2001:db8::1, 203.0.113.0/24")
+    return packed
+
+
 def unpack(packed: bytes) -> str:
     """The canonical text of sixteen packed bytes; a mapped address reads as IPv4."""
     if packed[:12] == _MAPPED:
