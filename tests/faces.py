@@ -1,6 +1,7 @@
 """Drives one site through the core, the WSGI face and the ASGI face, and keepers to try them with."""
 
 import asyncio
+import gc
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -445,9 +446,11 @@ def calls(function: Callable[[], object]) -> list[str]:
             names.append(argument.__qualname__)
 
     before = sys.getprofile()
+    gc.disable()  # a collection calls whoever listens to it
     sys.setprofile(note)
     try:
         function()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return names[1:-1]  # less `function` itself and the setprofile that ends it
