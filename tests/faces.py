@@ -13,14 +13,10 @@ import trio
 
 from privacymw import asgi, wsgi
 from privacymw.address import Forwarding, Origin
+from privacymw.asgi import Message, Receive, Scope, Send
 from privacymw.core import Exchange, Job, Keeper, Outcome, Reply, text_reply
 from privacymw.headers import Context, Header, Pair, Pairs, append, first, replace, without
 from privacymw.pipeline import Pipeline
-
-Message = dict[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Request(NamedTuple):
@@ -416,9 +412,7 @@ def ask_asgi(app: Any, scope: Scope, *says: Message, run: Callable[..., Any] = r
     return wire
 
 
-def through_asgi(
-    pipe: Pipeline, site: Site, request: Request, run: Callable[..., Any] = run_asyncio
-) -> Answer:
+def through_asgi(pipe: Pipeline, site: Site, request: Request, run: Callable[..., Any] = run_asyncio) -> Answer:
     app = asgi.PrivacyMiddleware(asgi_app(site), pipe)
     half = len(request.body) // 2
     says = body_messages(request.body[:half], request.body[half:])

@@ -15,13 +15,9 @@ from faces import (
     Ends,
     Fails,
     Hides,
-    Message,
     Pages,
-    Receive,
     Refuses,
     Request,
-    Scope,
-    Send,
     Shouts,
     Site,
     Wire,
@@ -33,16 +29,15 @@ from faces import (
     run_asyncio,
     scope_of,
 )
-from privacymw.asgi import PrivacyMiddleware
+from privacymw.asgi import App, Message, PrivacyMiddleware, Receive, Scope, Send
 from privacymw.core import MARKER, Exchange, Job, Keeper, Outcome, Reply, text_reply
 from privacymw.headers import Pairs
 from privacymw.modes import Observing, Off
 from privacymw.pipeline import Pipeline
 
-App = Callable[[Scope, Receive, Send], Any]
-START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
-LAST = {"type": "http.response.body", "body": b"<p>"}
-PATHSEND = {"type": "http.response.pathsend", "path": "/a/file"}
+START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]}
+LAST: Message = {"type": "http.response.body", "body": b"<p>"}
+PATHSEND: Message = {"type": "http.response.pathsend", "path": "/a/file"}
 
 
 @pytest.fixture(params=LOOPS)
@@ -104,7 +99,11 @@ def test_the_first_byte_is_out_before_the_last_is_in(run: Callable[..., Any]) ->
 
 # --- extensions and odd messages
 
-EXTENSIONS = {"http.response.pathsend": {}, "http.response.zerocopysend": {}, "http.response.trailers": {}}
+EXTENSIONS: dict[str, dict[str, str]] = {
+    "http.response.pathsend": {},
+    "http.response.zerocopysend": {},
+    "http.response.trailers": {},
+}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_trailers_pass_a_transform() -> None:
 
 
 def test_what_follows_a_replaced_answer_is_dropped() -> None:
-    messages = [{**START, "status": 404}, {**LAST, "more_body": True}, LAST, *PASSING["trailers"][2:]]
+    messages: list[Message] = [{**START, "status": 404}, {**LAST, "more_body": True}, LAST, *PASSING["trailers"][2:]]
     ends, fed = Ends(), []
 
     class Watches(Keeper):
@@ -241,9 +240,7 @@ def test_mounts(root: str, path: str, split: tuple[str, str]) -> None:
 )
 def test_several_fields_of_one_name(headers: list[tuple[bytes, bytes]], text: dict[str, str]) -> None:
     begins = Begins()
-    ask_asgi(
-        PrivacyMiddleware(asgi_app(Site()), pipeline(begins)), {**scope_of(Request()), "headers": headers}
-    )
+    ask_asgi(PrivacyMiddleware(asgi_app(Site()), pipeline(begins)), {**scope_of(Request()), "headers": headers})
     assert begins.seen[0].headers == text
 
 
@@ -271,9 +268,7 @@ def test_edits_are_for_the_app_alone() -> None:
         await send(START)
         await send(LAST)
 
-    scope = scope_of(
-        Request(headers=(("cookie", "a=1"), ("accept-encoding", "br"), ("cookie", "b=2"), ("x", "y")))
-    )
+    scope = scope_of(Request(headers=(("cookie", "a=1"), ("accept-encoding", "br"), ("cookie", "b=2"), ("x", "y"))))
     ask_asgi(PrivacyMiddleware(app, pipeline(Hides())), scope)
     assert shown[0]["headers"] == [(b"x", b"y"), (b"accept-encoding", b"identity")]
     assert len(scope["headers"]) == 4
@@ -318,9 +313,7 @@ def test_exceptions_pass_through(sent: list[Message], keepers: Any, run: Callabl
         ([START, LAST], (Outcome.ENDED, 200, False)),
     ],
 )
-def test_an_app_that_stops_when_the_client_goes(
-    sent: list[Message], seen: Any, run: Callable[..., Any]
-) -> None:
+def test_an_app_that_stops_when_the_client_goes(sent: list[Message], seen: Any, run: Callable[..., Any]) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await sending(*sent)(scope, receive, send)
         assert (await receive())["type"] == "http.disconnect"
@@ -380,9 +373,16 @@ def waiting(*messages: Message) -> App:
     return app
 
 
+async def silence() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
 async def cancelled_by_asyncio(face: App, ends: Ends) -> None:
-    waits = asyncio.Event()
-    task = asyncio.create_task(face(scope_of(Request()), waits.wait, Wire().send))  # type: ignore[arg-type]
+    async def request() -> None:
+        await face(scope_of(Request()), silence, Wire().send)
+
+    task = asyncio.create_task(request())
     for _ in range(9):
         await asyncio.sleep(0)
     assert ends.seen == []
@@ -436,9 +436,7 @@ class Threads(Keeper):
 def test_a_job_runs_beside_the_event_loop(run: Callable[..., Any]) -> None:
     keeper = Threads()
     app = PrivacyMiddleware(fails, pipeline(keeper))
-    wire = ask_asgi(
-        app, scope_of(Request("POST", "/privacy/form")), *body_messages(b"a", b"", b"=1"), run=run
-    )
+    wire = ask_asgi(app, scope_of(Request("POST", "/privacy/form")), *body_messages(b"a", b"", b"=1"), run=run)
     assert wire.answer.body == b"a=1"
     assert keeper.threads[0] is not threading.main_thread()
 

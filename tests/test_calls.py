@@ -16,20 +16,16 @@ from faces import (
     Begins,
     Ends,
     Hides,
-    Keeper,
-    Message,
     Pages,
-    Receive,
     Request,
-    Scope,
-    Send,
     calls,
     environ_of,
     pipeline,
     scope_of,
 )
 from privacymw import asgi, wsgi
-from privacymw.core import Exchange
+from privacymw.asgi import Message, Receive, Scope, Send
+from privacymw.core import Exchange, Keeper
 from privacymw.headers import Context, Header, Pairs, first, made_private, replace, with_vary
 
 BODY = b"hello"
@@ -40,9 +36,7 @@ TEXT = [
     ("X-A", "b"),
 ]
 RAW = [(name.lower().encode(), value.encode()) for name, value in TEXT]
-SENT = Request(
-    headers=(("cookie", "a=1"), ("accept", "text/html"), ("user-agent", "me"), ("host", "localhost"))
-)
+SENT = Request(headers=(("cookie", "a=1"), ("accept", "text/html"), ("user-agent", "me"), ("host", "localhost")))
 
 
 class Counts(Keeper):

@@ -91,14 +91,10 @@ SCENES = {
     ),
     "rewritten": Scene((Shouts,), Request(), Site(headers=MEASURED), 200, SHOUTED, (MEASURED[2], TYPED)),
     "rewritten, no chunk": Scene((Shouts,), Request(), Site(chunks=()), 200, b"<!-- end -->"),
-    "rewritten, empty chunks": Scene(
-        (Shouts,), Request(), Site(chunks=(b"", b"a", b"", b"b")), 200, b"AB<!-- end -->"
-    ),
+    "rewritten, empty chunks": Scene((Shouts,), Request(), Site(chunks=(b"", b"a", b"", b"b")), 200, b"AB<!-- end -->"),
     "rewritten, an error page": Scene((Shouts,), Request(), Site(500), 500, SHOUTED),
     "not rewritten": Scene((Shouts,), Request(), Site(headers=PLAIN), 200, HELLO, PLAIN),
-    "HEAD": Scene(
-        (Shouts,), Request("HEAD"), Site(headers=MEASURED, chunks=()), 200, b"", (MEASURED[2], TYPED)
-    ),
+    "HEAD": Scene((Shouts,), Request("HEAD"), Site(headers=MEASURED, chunks=()), 200, b"", (MEASURED[2], TYPED)),
     "204": Scene((Shouts, Always), Request(), Site(204, (), ()), 204, b"", (NOSNIFF, LINK, OPEN)),
     "304": Scene((Shouts,), Request(), Site(304, (("etag", '"1"'),), ()), 304, b"", (("etag", '"1"'),)),
     "a cookie taken out": Scene(
@@ -274,9 +270,7 @@ def test_looking_hides_nothing_from_the_app(mode: str) -> None:
 def test_observing_counts_what_would_be_done(face: str) -> None:
     counted: list[tuple[str, str]] = []
     site = Site(headers=(("content-length", "16"), TYPED, ("set-cookie", "bad=1")))
-    pipe = pipeline(
-        *(make() for make in KEEPERS), kind=PIPELINES["observe"], count=lambda *what: counted.append(what)
-    )
+    pipe = pipeline(*(make() for make in KEEPERS), kind=PIPELINES["observe"], count=lambda *what: counted.append(what))
     FACES[face](pipe, site, Request())
     assert sorted(counted) == [
         ("answers", "451"),

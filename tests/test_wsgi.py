@@ -119,9 +119,7 @@ APPS: list[App] = [
 def test_apps_of_every_make(app: App, kind: str, check: bool) -> None:
     ends = Ends()
     pipe = pipeline(*(make() for make in PIPES[kind]), ends)
-    answer = ask_wsgi(
-        validated(app, pipe) if check else PrivacyMiddleware(app, pipe), environ_of(Request())
-    ).answer
+    answer = ask_wsgi(validated(app, pipe) if check else PrivacyMiddleware(app, pipe), environ_of(Request())).answer
     assert (answer.status, answer.body) == (200, SENT[kind])
     assert [name for name, _ in answer.headers][:1] == ["content-type"]
     assert len(answer.headers) == (1 if kind == "plain" else 4)
@@ -134,9 +132,7 @@ def test_a_fallback_replaces_apps_of_every_make(app: App) -> None:
         return app(environ, lambda _, *rest: start("404 Not Found", *rest))
 
     ends = Ends()
-    answer = ask_wsgi(
-        validated(missing, pipeline(Pages(), ends)), environ_of(Request(path="/privacy"))
-    ).answer
+    answer = ask_wsgi(validated(missing, pipeline(Pages(), ends)), environ_of(Request(path="/privacy"))).answer
     assert (answer.status, answer.body) == (200, b"fallback")
     assert ends.seen == [(Outcome.ENDED, 200, True)]
 
@@ -203,9 +199,7 @@ def test_close_once(keeper: type[Keeper], chunks: int, taken: int, outcome: Outc
 
 def test_a_body_is_taken_no_faster_than_it_is_sent() -> None:
     body = Body(b"a", b"b", b"c")
-    returned = PrivacyMiddleware(_answering(body), pipeline(Shouts()))(
-        environ_of(Request()), Heard().start_response
-    )
+    returned = PrivacyMiddleware(_answering(body), pipeline(Shouts()))(environ_of(Request()), Heard().start_response)
     for number, _ in zip(range(1, 4), returned, strict=False):
         assert body.given == number
     returned.close()  # type: ignore[attr-defined]
@@ -308,9 +302,7 @@ def test_starting_twice_without_a_reason_is_the_servers_matter() -> None:
         ask_wsgi(PrivacyMiddleware(app, pipeline()), environ_of(Request()))
 
 
-@pytest.mark.parametrize(
-    ("line", "status"), [("2", 2), ("", 500), ("abc", 500), ("\uff12\uff10\uff10 OK", 500)]
-)
+@pytest.mark.parametrize(("line", "status"), [("2", 2), ("", 500), ("abc", 500), ("\uff12\uff10\uff10 OK", 500)])
 def test_junk_for_a_status(line: str, status: int) -> None:
     def app(_environ: Any, start: Any) -> Iterable[bytes]:
         start(line, HTML)

@@ -1,7 +1,7 @@
 """The ASGI face (ASGI 3.0, HTTP and WebSocket 2.5): `app = PrivacyMiddleware(app)`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply
@@ -11,8 +11,8 @@ from privacymw.routes import scope_route
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
 
-Scope = dict[str, Any]
-Message = dict[str, Any]
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -28,17 +28,18 @@ class PrivacyMiddleware:
     Args:
         app: any ASGI 3 app; it sees its scope unchanged but for what the policy hides.
         pipeline: made from the environment variables when not given.
+        declared: what the app says of itself: `preferences={"language": ["en", "es"]}`, `categories=["statistics"]`.
 
     Raises:
         SettingsError: the environment variables cannot be obeyed.
         StoreError: the data folder cannot be used.
     """
 
-    def __init__(self, app: App, pipeline: Pipeline | None = None) -> None:
+    def __init__(self, app: App, pipeline: Pipeline | None = None, **declared: Any) -> None:
         if pipeline is None:
             from privacymw.startup import start
 
-            pipeline = start().pipeline
+            pipeline = start(**declared).pipeline
         self.app = app
         self.pipeline = pipeline
         self._request_names = {name.encode(): name for name in pipeline.request_names}
@@ -219,9 +220,7 @@ class _Turn:
     def _started(self, message: Message, status: int) -> Message:
         exchange, names = self.exchange, self.names
         headers = list(message.get("headers") or ())
-        touched = [
-            (names[low], value.decode("latin-1")) for name, value in headers if (low := name.lower()) in names
-        ]
+        touched = [(names[low], value.decode("latin-1")) for name, value in headers if (low := name.lower()) in names]
         pairs = exchange.respond(status, touched, scope_route(self.scope))
         if pairs is not touched:
             headers = [pair for pair in headers if pair[0].lower() not in names]
@@ -244,9 +243,7 @@ class _Turn:
         headers = [*_encoded(pairs), *self.exchange.fixed.raw]
         body = b"" if self.exchange.method == "HEAD" else reply.body
         try:
-            await self.server_send(
-                {"type": "http.response.start", "status": reply.status, "headers": headers}
-            )
+            await self.server_send({"type": "http.response.start", "status": reply.status, "headers": headers})
             await self.server_send({"type": "http.response.body", "body": body})
         except OSError:
             self.outcome, self.lost = Outcome.GONE, True

@@ -98,7 +98,7 @@ class Keeper:
     """Pages under the prefix, by first path segment; the handler gets what follows it."""
     standing: frozenset[str] = frozenset()
     """Those of `pages` that answer in every mode: links to them are out in the world."""
-    fallbacks: Mapping[str, Callable[["Exchange"], Reply]] = {}
+    fallbacks: Mapping[str, Callable[["Exchange"], Reply | None]] = {}
     """Answers for a GET of a path that the app answers with 404."""
     offers: Mapping[str, Callable[["Exchange"], Any]] = {}
     """What `privacymw.visit` can be asked for, by attribute name."""
@@ -134,7 +134,7 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
-        "choice", "confidential", "edits", "fixed", "headers", "job", "method", "origin", "own", "path",
+        "asked", "choice", "confidential", "edits", "fixed", "headers", "job", "method", "origin", "own", "path",
         "pipeline", "query", "reply", "rewrites", "root", "route", "scheme", "started", "state",
         "status", "transform", "varies",
     )  # fmt: skip
@@ -159,6 +159,7 @@ class Exchange:
         self.confidential = False
         self.choice: Any = None
         self.varies: list[str] = []
+        self.asked: dict[str, Any] = {}
         self.started = 0
         self.state = "open"
         self.status = 0
@@ -189,6 +190,16 @@ class Exchange:
         self.route = route
         self.transform = None
         return self.pipeline.respond(self, touched)
+
+    def ask(self, name: str) -> Any:
+        """What a keeper offers the app under a name; the same object each time.
+
+        Raises:
+            KeyError: no keeper in force offers it.
+        """
+        if name not in self.asked:
+            self.asked[name] = self.pipeline.offers[name](self)
+        return self.asked[name]
 
     def finish(self, outcome: Outcome) -> None:
         """Exactly once; an app that raised counts as a 500."""

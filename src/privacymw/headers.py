@@ -7,6 +7,7 @@ lines (RFC 9110 5.3), and order is part of what the app said.
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate
 from typing import NamedTuple
+from urllib.parse import quote
 
 Pair = tuple[str, str]
 Pairs = list[Pair]
@@ -71,6 +72,11 @@ def made_private(pairs: Pairs) -> Pairs:
     return [*without(pairs, "cache-control"), ("cache-control", ", ".join(["private", *rest]))]
 
 
+def opts_out(sec_gpc: str) -> bool:
+    """Whether `Sec-GPC` is given: only the exact value 1 counts, in any of several fields (GPC 3.1)."""
+    return "1" in (part.strip(" \t") for part in sec_gpc.split(","))
+
+
 def cookie_values(header: str, name: str) -> list[str]:
     """All values sent under one cookie name, in order.
 
@@ -93,6 +99,16 @@ def set_cookie(name: str, value: str, *, max_age: int, secure: bool) -> Pair:
     if secure:
         attributes.append("Secure")
     return "set-cookie", "; ".join([f"{name}={value}", *attributes])
+
+
+def quoted_path(path: str) -> str:
+    """A decoded path as it may stand in a Location header."""
+    return quote(path, safe="/:@!$&'()*+,;=-._~")
+
+
+def quoted_query(query: str) -> str:
+    """A raw query as it may stand in a Location header: what is quoted stays, what must be is."""
+    return quote(query, safe="/?:@!$&'()*+,;=-._~%[]", encoding="latin-1")
 
 
 # --- what to do when the app sent a header that we send too: theirs, ours -> the one that is sent
@@ -154,6 +170,12 @@ def _transport(value: str) -> dict[str, int]:
             digits = number.strip().strip('"')
             found[name] = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0
     return found
+
+
+def no_store(theirs: str, _ours: str) -> str:
+    """`no-store`, with what the app said besides, less what would contradict it (RFC 9111 5.2.2.5)."""
+    kept = [each for each in members(theirs) if each in ("private", "no-transform")]
+    return ", ".join(["no-store", *kept])
 
 
 _UNINHERITED = ("base-uri", "frame-ancestors", "object-src")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from privacymw.address import Forwarding
 from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, Reply, text_reply
-from privacymw.headers import NOTHING, Context, HeaderSet, Pairs
+from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, made_private, with_vary
 
 log = logging.getLogger("privacymw")
 
@@ -56,16 +56,15 @@ class Pipeline:
         self.forwarding = forwarding or Forwarding(())
         self.count = count
         self.close = close
-        self.request_names = tuple(
-            dict.fromkeys([*FORWARDED, *(name for each in keepers for name in each.reads)])
-        )
+        self.request_names = tuple(dict.fromkeys([*FORWARDED, *(name for each in keepers for name in each.reads)]))
         self._request_hooks = _overriding(keepers, "on_request")
         self._response_hooks = _overriding(keepers, "on_response")
         self._finish_hooks = _overriding(keepers, "on_finish")
         self._fixed: dict[tuple[bool, bool, str], HeaderSet] = {}  # a plain tuple is looked up faster
         contexts = (Context(secure, confidential, "") for secure in _BOTH for confidential in _BOTH)
         fixed = {name for context in contexts for name in self._header_set(context).names}
-        self.response_names = frozenset(fixed | {name for each in keepers for name in each.touches})
+        touched = {name for each in keepers for name in each.touches}
+        self.response_names = frozenset(fixed | touched | {"vary", "cache-control"})
         self.pages = {key: page for each in keepers for key, page in each.pages.items()}
         self.fallbacks = {path: page for each in keepers for path, page in each.fallbacks.items()}
         self.offers = {name: offer for each in keepers for name, offer in each.offers.items()}
@@ -130,6 +129,8 @@ class Pipeline:
                 self._failed(hook, exchange, error)
         if exchange.transform is not None and (exchange.method == "HEAD" or exchange.status in BODILESS):
             exchange.transform = None
+        if exchange.varies:  # the app looked at what this visitor sent: no shared cache may keep the answer
+            pairs = made_private(with_vary(pairs, dict.fromkeys(exchange.varies)))
         context = (exchange.origin.scheme == "https", exchange.confidential, exchange.root)
         exchange.fixed = fixed = self._fixed.get(context) or self._header_set(Context(*context))
         names = fixed.names
@@ -151,9 +152,12 @@ class Pipeline:
         if exchange.method not in ("GET", "HEAD"):
             return
         try:
-            exchange.answer(self.fallbacks[exchange.path](exchange))
+            reply = self.fallbacks[exchange.path](exchange)
         except Exception as error:  # the app's own 404 stands
             self._tell(exchange.path, "fallback", error)
+            return
+        if reply is not None:
+            exchange.answer(reply)
 
     def _header_set(self, context: Context) -> HeaderSet:
         found = HeaderSet(each for keeper in self.keepers for each in keeper.fixed(context))

@@ -1,16 +1,214 @@
-"""Start-up: from the environment to a pipeline."""
+"""Start-up: from the environment to a pipeline, and the log lines of the first ten minutes."""
 
-from typing import NamedTuple
+import atexit
+import base64
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
+from privacymw.address import Forwarding
+from privacymw.cookie import PreferenceCookie
+from privacymw.errors import SettingsError
+from privacymw.folder import DataFolder, new_secret
+from privacymw.modes import PIPELINES
+from privacymw.page import Pages
 from privacymw.pipeline import Pipeline
+from privacymw.policy import Organisation, Site
+from privacymw.promise import Means, Promise, Section, Services, Telling
+from privacymw.promises import PROMISES
+from privacymw.promises.addresses import Addresses
+from privacymw.promises.notice import Notice, compiled, who_we_are
+from privacymw.running import announce
+from privacymw.seal import KEY_BYTES, LinkSeal
+from privacymw.settings import Group, Settings, read
+from privacymw.store import open_journal, open_keys, open_store
+from privacymw.store.journal import Journal
+from privacymw.tally import Tally
+
+log = logging.getLogger("privacymw")
+
+GROUPS: Final[tuple[type[Group], ...]] = (Site, Organisation, *PROMISES)
+"""All settings, in the order of the settings table."""
+
+
+class Policy(NamedTuple):
+    """What is promised: whose, for which sites, and by which promises."""
+
+    site: Site
+    organisation: Organisation
+    promises: tuple[Promise, ...]
+    settings: Settings
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        preferences: Mapping[str, Sequence[str]] | None = None,
+        categories: Sequence[str] = (),
+    ) -> "Policy":
+        """The policy of an environment, read once.
+
+        Args:
+            environ: where the settings stand.
+            preferences: the app's own preferences and their values, where no setting names them.
+            categories: what the app asks of with `choices.allows`, where no setting names it.
+
+        Raises:
+            SettingsError: with every fault at once.
+        """
+        settings = read(GROUPS, environ, _declared(preferences or {}, categories))
+        groups = settings.groups
+        site, organisation = groups[Site], groups[Organisation]
+        assert isinstance(site, Site)
+        assert isinstance(organisation, Organisation)
+        promises = tuple(each for each in groups.values() if isinstance(each, Promise))
+        return cls(site, organisation, promises, settings)
+
+    def within(self, means: Means) -> "Policy":
+        """The policy that can be kept with what there is."""
+        return self._replace(promises=tuple(each.within(means) for each in self.promises))
+
+    def sections(self) -> tuple[Section, ...]:
+        """The page's sections, in order."""
+        telling = Telling(self.site, self.organisation, keys_apart=bool(self.site.keys))
+        sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
+        statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
+        return compiled(sections, statements)
+
+
+def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:
+    """What the app's code says of itself, as if it stood in a file."""
+    said = {
+        "PRIVACYMW_CHOICES_PREFERENCES": {name: list(values) for name, values in preferences.items()},
+        "PRIVACYMW_CHOICES_CATEGORIES": list(categories),
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 class Started(NamedTuple):
     """What a process keeps of its start."""
 
+    policy: Policy
+    services: Services
     pipeline: Pipeline
 
 
-def start() -> Started:
-    """The pipeline of the promises in force."""
-    return Started(Pipeline([]))
+def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
+    """Reads the settings, makes what is missing, and joins the promises in force.
+
+    `declared` is what the app's code says of itself: see `Policy.from_env`.
+
+    Raises:
+        SettingsError: the settings cannot be obeyed.
+        StoreError: the data folder, the keys or the store cannot be used.
+    """
+    policy = Policy.from_env(environ, **declared)
+    for warning in policy.settings.warnings:
+        log.warning(warning)
+    folder = _folder(policy.site, environ)
+    tally = Tally(folder)
+    journal = _journal(policy, folder)
+    cookie_secrets, link_keys = _secrets(policy.site, folder)
+    policy = policy.within(Means(secret=bool(cookie_secrets), store=journal is not None))
+    services = Services(
+        site=policy.site,
+        organisation=policy.organisation,
+        count=tally.count,
+        pages=Pages(policy.site.prefix, policy.site.templates, _links(cookie_secrets)),
+        cookie=PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None,
+        links=LinkSeal(link_keys) if link_keys else None,
+        journal=journal,
+        sections=policy.sections(),
+    )
+    keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
+
+    def close() -> None:
+        if journal is not None:
+            journal.close()
+        tally.close()
+
+    pipeline = PIPELINES[policy.site.mode](
+        keepers,
+        prefix=policy.site.prefix,
+        forwarding=Forwarding(policy.site.trusted_proxies),
+        count=tally.count,
+        close=close,
+    )
+    announce(policy.settings, folder)
+    return Started(policy, services, pipeline)
+
+
+def _links(cookie_secrets: Sequence[str]) -> list[tuple[str, str]]:
+    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if cookie_secrets else [])]
+
+
+def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
+    """The data folder; one that is gone with the process under tests, which should leave nothing behind."""
+    if site.data.lower() == "none":
+        return None
+    testing = "PYTEST_VERSION" in environ or environ.get("TESTING", "").lower() in ("1", "true", "on", "yes")
+    if testing and "PRIVACYMW_DATA" not in environ:
+        path = tempfile.mkdtemp(prefix="privacymw-")
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
+        return DataFolder(path)
+    return DataFolder(site.data)
+
+
+def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
+    """The address log, where something is to be logged and there is a place for it."""
+    site = policy.site
+    addresses = next((each for each in policy.promises if isinstance(each, Addresses)), None)
+    nowhere = site.store == "none" or (folder is None and not site.store)
+    if addresses is None or not addresses.logged or nowhere or site.mode != "on":
+        return None
+    if folder is None and not site.keys:
+        raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
+    base = folder.path if folder is not None else Path()
+    url = site.store or f"sqlite:///{base / 'log.sqlite'}"
+    keys = open_keys(Path(site.keys) if site.keys else base / "keys", addresses.terms)
+    store = open_store(url, max_bytes=addresses.max_size)
+    return open_journal(store, keys, data=folder.path if folder is not None else None)
+
+
+_SHORTEST: Final = 16
+
+
+def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:
+    """What signs choices, and what seals links: apart, for links outlive a change of the first."""
+    if site.secret_key:
+        if any(len(each) < _SHORTEST for each in site.secret_key):
+            raise SettingsError(
+                f"PRIVACYMW_SECRET_KEY: each key has at least {_SHORTEST} characters (yours is not shown here).\n"
+                f"  paste:   PRIVACYMW_SECRET_KEY={secrets.token_urlsafe(32)}"
+            )
+        return list(site.secret_key), [_derived(each) for each in site.secret_key]
+    if folder is None:
+        return [], []
+    lines = folder.lines("links", lambda: f"k{secrets.token_hex(3)} {_text(secrets.token_bytes(KEY_BYTES))}")
+    pairs = (line.partition(" ") for line in lines)
+    return folder.lines("secret", new_secret), [(name, _bytes(text)) for name, _, text in pairs]
+
+
+def _derived(secret: str) -> tuple[str, bytes]:
+    """A link key from a secret that several machines share (HKDF-Expand with one block, RFC 5869 2.3)."""
+    key = hmac.digest(secret.encode(), b"privacymw links\x01", hashlib.sha512)
+    return "s" + hashlib.sha256(key).hexdigest()[:6], key
+
+
+def _text(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).decode()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(text)
+    except ValueError:
+        raise SettingsError("the file links in the data folder has a line that is no key: restore it") from None

@@ -24,17 +24,18 @@ class PrivacyMiddleware:
     Args:
         app: any WSGI app; it sees its environ unchanged but for what the policy hides.
         pipeline: made from the environment variables when not given.
+        declared: what the app says of itself: `preferences={"language": ["en", "es"]}`, `categories=["statistics"]`.
 
     Raises:
         SettingsError: the environment variables cannot be obeyed.
         StoreError: the data folder cannot be used.
     """
 
-    def __init__(self, app: App, pipeline: Pipeline | None = None) -> None:
+    def __init__(self, app: App, pipeline: Pipeline | None = None, **declared: Any) -> None:
         if pipeline is None:
             from privacymw.startup import start
 
-            pipeline = start().pipeline
+            pipeline = start(**declared).pipeline
         self.app = app
         self.pipeline = pipeline
         self._keys = tuple((name, _key(name)) for name in pipeline.request_names)

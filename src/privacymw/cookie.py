@@ -1,0 +1,182 @@
+"""The preference cookie: what a visitor chose, signed, in the browser alone.
+
+Its payload is a flat query string (`v=1&at=...&c.statistics=0&p.language=es&out=direct`), signed by
+itsdangerous with SHA-256. A token that cannot be verified counts as a refusal
+where something hangs on it.
+"""
+
+import hashlib
+import hmac
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from itsdangerous import BadSignature, TimestampSigner
+
+from privacymw.core import Exchange
+from privacymw.headers import COOKIE_MAX_AGE, Pair, cookie_values, set_cookie
+
+PAYLOAD_VERSION: Final = "1"
+TOKEN_BYTES: Final = 3_000
+"""A browser drops a cookie over 4096 bytes of name and value (RFC 6265bis 5.6): ours stays well below."""
+SITES: Final = 20
+"""Destinations that may be opened without asking again, kept in one cookie."""
+_REMEMBERED: Final = 1_024
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """What a visitor chose.
+
+    Attributes:
+        answers: yes or no by category; what is absent was not answered.
+        preferences: the app's own, such as the language.
+        outside: whether links that leave go through the leaving page.
+        sites: hosts for which they do not.
+        at: when it was chosen, in seconds since the epoch; 0 where nothing was.
+        verified: False where a cookie came that nobody can vouch for.
+    """
+
+    answers: Mapping[str, bool] = {}
+    preferences: Mapping[str, str] = {}
+    outside: Literal["ask", "direct"] = "ask"
+    sites: tuple[str, ...] = ()
+    at: int = 0
+    verified: bool = True
+
+    def goes_direct(self, host: str) -> bool:
+        """Whether the visitor asked not to be told of this host again."""
+        return self.outside == "direct" or host in self.sites
+
+
+NO_CHOICE: Final = Choice()
+UNVERIFIED: Final = Choice(verified=False)
+
+
+def encoded(choice: Choice) -> str:
+    """The payload of a choice: cookie octets only (RFC 6265 4.1.1)."""
+    pairs = [("v", PAYLOAD_VERSION), ("at", str(choice.at))]
+    pairs += [(f"c.{name}", "1" if answer else "0") for name, answer in choice.answers.items()]
+    pairs += [(f"p.{name}", value) for name, value in choice.preferences.items()]
+    pairs += [("out", choice.outside)] if choice.outside != "ask" else []
+    pairs += [("site", host) for host in choice.sites]
+    return urlencode(pairs)
+
+
+def decoded(payload: str) -> Choice:
+    """The choice in a verified payload; another version's is not understood."""
+    pairs = parse_qsl(payload, keep_blank_values=True)
+    known = dict(pairs)
+    if known.get("v") != PAYLOAD_VERSION:
+        return UNVERIFIED
+    return Choice(
+        answers={name[2:]: value == "1" for name, value in pairs if name.startswith("c.")},
+        preferences={name[2:]: value for name, value in pairs if name.startswith("p.")},
+        outside="direct" if known.get("out") == "direct" else "ask",
+        sites=tuple(value for name, value in pairs if name == "site")[:SITES],
+        at=int(known.get("at", "0")),
+    )
+
+
+class PreferenceCookie:
+    """Reads, verifies and writes the preference cookie.
+
+    Args:
+        secrets: the newest first; the first signs, all verify.
+        count: called with a kind and a name; a forgery and another machine's key are told apart.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        secrets: Sequence[str],
+        *,
+        count: Callable[[str, str], None] = lambda kind, name: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._signers = {_key_id(secret): _Signer(secret, clock) for secret in reversed(secrets)}
+        self._first = _key_id(secrets[0])
+        self._count = count
+        self._clock = clock
+        # Verified tokens only: a forged one must not push others out.
+        self._verified: OrderedDict[str, tuple[Choice, float]] = OrderedDict()
+
+    def name(self, exchange: Exchange) -> str:
+        """`__Host-privacy`, which no sibling host and no plain http can set; `privacy` on a developer's machine."""
+        return "privacy" if _is_local(exchange) else "__Host-privacy"
+
+    def read(self, exchange: Exchange) -> Choice:
+        """The choice that came with a request, verified once per exchange; the newest of several."""
+        if exchange.choice is None:
+            tokens = cookie_values(exchange.headers.get("cookie", ""), self.name(exchange))
+            found = [self._verify(token) for token in tokens[:8]]
+            exchange.choice = max(found, key=lambda choice: (choice.verified, choice.at), default=NO_CHOICE)
+        choice: Choice = exchange.choice
+        return choice
+
+    def _verify(self, token: str) -> Choice:
+        known = self._verified.get(token)
+        if known is not None:
+            choice, expires = known
+            return choice if self._clock() < expires else UNVERIFIED
+        key_id, _, signed = token.partition(".")
+        signer = self._signers.get(key_id)
+        if signer is None or len(token) > TOKEN_BYTES:
+            self._count("preference cookies", "of another key" if _KEY_ID.fullmatch(key_id) else "malformed")
+            return UNVERIFIED
+        try:
+            payload, signed_at = signer.unsign(signed, max_age=COOKIE_MAX_AGE, return_timestamp=True)
+            choice = decoded(payload.decode("ascii"))
+        except (BadSignature, ValueError):
+            self._count("preference cookies", "forged, or too old")
+            return UNVERIFIED
+        self._verified[token] = choice, signed_at.timestamp() + COOKIE_MAX_AGE
+        if len(self._verified) > _REMEMBERED:
+            self._verified.popitem(last=False)
+        return choice
+
+    def line(self, exchange: Exchange, choice: Choice) -> Pair:
+        """The `Set-Cookie` line that keeps a choice.
+
+        Raises:
+            ValueError: the choice does not fit into a cookie.
+        """
+        stamped = msgspec.structs.replace(choice, at=int(self._clock()))
+        token = f"{self._first}.{self._signers[self._first].sign(encoded(stamped)).decode()}"
+        if len(token) > TOKEN_BYTES:
+            raise ValueError(f"the choices take {len(token)} bytes, a cookie holds {TOKEN_BYTES}")
+        return set_cookie(self.name(exchange), token, max_age=COOKIE_MAX_AGE, secure=not _is_local(exchange))
+
+    def expiry(self, exchange: Exchange) -> Pair:
+        """The `Set-Cookie` line that removes the cookie."""
+        return set_cookie(self.name(exchange), "", max_age=0, secure=not _is_local(exchange))
+
+
+class _Signer(TimestampSigner):
+    def __init__(self, secret: str, clock: Callable[[], float]) -> None:
+        super().__init__(secret, salt="privacymw.preference", key_derivation="hmac", digest_method=hashlib.sha256)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+_KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
+
+
+def _key_id(secret: str) -> str:
+    """Names a secret without telling anything of it."""
+    return hmac.new(secret.encode(), b"privacymw key id", "sha256").hexdigest()[:8]
+
+
+_LOCAL: Final = re.compile(r"(?:localhost|[a-z0-9-]+\.localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?", re.I)
+
+
+def _is_local(exchange: Exchange) -> bool:
+    """Plain http on a loopback name, where a browser may refuse `Secure` (Safari does)."""
+    if exchange.origin.scheme == "https":
+        return False
+    return _LOCAL.fullmatch(exchange.headers.get("host", "")) is not None

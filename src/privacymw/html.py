@@ -1,0 +1,145 @@
+"""Rewrites the links of an HTML page as it streams by, and leaves every other byte as the app wrote it.
+
+`Rewriter` holds the bytes that are not settled yet (of an ordinary page: the last unfinished tag), follows
+one or more readings of them (`tokenizer.py`), and writes the changes (`outlets.py`) any of them asks for.
+"""
+
+from privacymw.characters import supported_charset
+from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
+from privacymw.tokenizer import DATA, Reading, Span
+
+__all__ = ["Edit", "Outlet", "Rewriter", "supported_charset"]
+
+# Ambiguities inside ambiguities are followed this far; then the page goes on in the readings there are.
+_READINGS = 8
+
+# Encoding Standard, "BOM sniff": it outranks every declared encoding. None: not for a byte scanner.
+_BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xfe\xff": None, b"\xff\xfe": None}
+
+
+class Rewriter:
+    """Feed it a page in chunks of any size; what it returns, joined, is the page with its links decided.
+
+    `decide` is asked once for each `Outlet`, in the order of the page; None leaves its bytes alone. For
+    `base` any `Edit` it answers says that the base is foreign, and is not applied.
+
+    To be read at any time: `base`, the href of the first `<base>`, or None; `ambiguous`, the count of places
+    that could not be judged (a foreign base after links that are out already, a link beyond the cap, a byte
+    order mark of UTF-16, ambiguities within ambiguities).
+
+    Raises ValueError for a charset that `supported_charset` does not know.
+    """
+
+    def __init__(self, decide: Decide, *, charset: str = "utf-8") -> None:
+        codec = supported_charset(charset)
+        if codec is None:
+            raise ValueError(f"pages in {charset!r} cannot be rewritten; let them pass")
+        self._editor = Editor(decide, codec)
+        self._buffer = bytearray()
+        self._spans: list[Span] = []
+        self._forks: list[Reading] = []
+        self._readings = [Reading(self._spans, self._forks)]
+        self._begun = False
+
+    @property
+    def ambiguous(self) -> int:
+        return self._editor.ambiguous
+
+    @property
+    def base(self) -> str | None:
+        return self._editor.base
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The bytes that are settled now; they may be none."""
+        self._buffer += chunk
+        if not self._begun and not self._begin():
+            return b""
+        self._advance()
+        return self._written(min(map(_position, self._readings)))
+
+    def close(self) -> bytes:
+        """The rest. A tag that never ended is no tag and stays as it is (HTML 13.2.5, "eof-in-tag")."""
+        self._advance(final=True)
+        return self._written(len(self._buffer))
+
+    def _begin(self) -> bool:
+        """Look for a byte order mark; False while there may be one to come."""
+        head = bytes(self._buffer[:3])
+        if any(mark.startswith(head) and mark != head for mark in _BOMS):
+            return False
+        self._begun = True
+        for mark, codec in _BOMS.items():
+            if head.startswith(mark):
+                self._editor.codec = codec or self._editor.codec
+                self._editor.ambiguous += codec is None
+                self._readings[0].mode = DATA if codec else "plaintext"  # which holds no tags
+        return True
+
+    def _advance(self, *, final: bool = False) -> None:
+        """Run the hindmost reading until it is not, and so on, so that readings that agree again meet.
+
+        Where it needs more bytes the others wait, lest the outcome hang on how the page is cut into chunks.
+        """
+        active = sorted(self._readings, key=_position)
+        while active:
+            first = active.pop(0)
+            until = max(active[0].position, first.position + 1) if active else len(self._buffer)
+            if first.run(self._buffer, until):
+                active.append(first)
+            elif not final:
+                break
+            if active and len(self._readings) > 1 or self._forks:
+                active = self._met([*active, *self._forked()])
+
+    def _met(self, active: list[Reading]) -> list[Reading]:
+        """Keep one of the readings that agree from here on; of those kept the active ones, hindmost first."""
+        self._readings = [*{reading.key(): reading for reading in [*active, *self._readings]}.values()]
+        return sorted((reading for reading in self._readings if reading in active), key=_position)
+
+    def _forked(self) -> list[Reading]:
+        forks = self._forks[: _READINGS - len(self._readings)]
+        self._editor.ambiguous += len(self._forks) - len(forks)
+        self._forks.clear()
+        return forks
+
+    def _written(self, settled: int) -> bytes:
+        """Take from the buffer what every reading is done with, changes made."""
+        # Two readings may have found the same tag; it is decided once.
+        spans = sorted({span[:2]: span for span in self._spans}.values(), key=_start)
+        waiting = [span for span in spans if span.end > settled]
+        changes = [
+            change
+            for span in spans
+            if span.end <= settled
+            for change in self._editor.changes(self._buffer, span)
+        ]
+        settled = min([settled, *(span.start for span in waiting)])
+        out = _rewritten(self._buffer, settled, changes)
+        self._drop(settled, waiting)
+        return out
+
+    def _drop(self, count: int, waiting: list[Span]) -> None:
+        del self._buffer[:count]
+        self._spans[:] = [span._replace(start=span.start - count, end=span.end - count) for span in waiting]
+        for reading in self._readings:
+            reading.shift(count)
+
+
+def _rewritten(buffer: bytearray, end: int, changes: list[Change]) -> bytes:
+    """The buffer up to `end` with the changes; of two that overlap the one that begins first holds."""
+    parts: list[bytes | bytearray] = []
+    done = 0
+    for start, stop, new in sorted(changes, key=_start):
+        if start >= done:
+            parts += (buffer[done:start], new)
+            done = stop
+    parts.append(buffer[done:end])
+    return b"".join(parts)
+
+
+def _position(reading: Reading) -> int:
+    return reading.position
+
+
+def _start(change: Change | Span) -> int:
+    return change[0]

@@ -1,0 +1,107 @@
+"""The page before a link that leaves: it names the destination and lets the visitor decide."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+import ada_url
+import msgspec
+
+from privacymw import forms
+from privacymw.cookie import SITES
+from privacymw.core import Exchange, Job, Reply, text_reply
+from privacymw.headers import Pair, quoted_path, quoted_query
+from privacymw.links import opened
+from privacymw.page import NO_INDEX, NO_STORE
+from privacymw.promise import Services
+from privacymw.seal import LinkSeal
+from privacymw.url import Target, parse, with_query
+
+
+class LeavingPage:
+    """Answers `/privacy/leaving/<token>`."""
+
+    reads: Final = ("cookie", "host", "origin", "referer", "sec-fetch-site", "content-type")
+
+    def __init__(self, services: Services, seal: LinkSeal) -> None:
+        self._pages = services.pages
+        self._cookie = services.cookie
+        self._count = services.count
+        self._seal = seal
+
+    def answer(self, exchange: Exchange, token: str) -> Reply | Job:
+        """The page; a redirect if and only if token and preference are both ours and valid."""
+        target = self._target(exchange, token)
+        if target is None:
+            self._count("leaving", "forged or unknown tokens")
+            text = "This link is not one that this site made, or it was damaged on its way here."
+            return self._pages.message(exchange, 404, "No such link", text, NO_INDEX)
+        if exchange.method == "POST":
+            return Job(lambda body: self._post(exchange, target, body), forms.FORM_BYTES)
+        if exchange.method not in ("GET", "HEAD"):
+            return text_reply(405, "This page takes GET and POST.\n")
+        if self._cookie is not None and self._cookie.read(exchange).goes_direct(target.host):
+            return Reply(303, (("location", target.href), ("referrer-policy", "no-referrer"), NO_STORE, NO_INDEX), b"")
+        self._count("leaving", "pages shown")
+        return self._shown(exchange, target, remember=self._cookie is not None)
+
+    def _target(self, exchange: Exchange, token: str) -> Target | None:
+        found = opened(self._seal, token)
+        if found is None:
+            return None
+        href, form = found
+        return parse(with_query(href, exchange.query) if form and exchange.query else href)
+
+    def _post(self, exchange: Exchange, target: Target, body: bytes) -> Reply:
+        """Keeps "not ask again" and shows the page once more: browsers hold redirects of a form to `form-action`."""
+        if self._cookie is None or not forms.is_same_origin(exchange):
+            return self._shown(exchange, target, remember=self._cookie is not None)
+        try:
+            again = forms.single(forms.fields(exchange, body), "again", ("site", "all"))
+            choice = self._cookie.read(exchange)
+            if again == "all":
+                choice = msgspec.structs.replace(choice, outside="direct")
+            elif again == "site":
+                sites = tuple(dict.fromkeys((*choice.sites, target.host)))[-SITES:]
+                choice = msgspec.structs.replace(choice, sites=sites)
+            return self._shown(exchange, target, self._cookie.line(exchange, choice), remember=False)
+        except ValueError as error:
+            return self._pages.message(exchange, 400, "Nothing was changed", str(error), NO_INDEX)
+
+    def _shown(self, exchange: Exchange, target: Target, *headers: Pair, remember: bool) -> Reply:
+        before = f"{target.scheme}://"
+        after = target.href[len(before) + len(target.host) :]
+        context = {
+            "target": target.href,
+            "before": before,
+            "host": target.host,
+            "after": after,
+            "readable_host": _readable(target.host),
+            "back": _back(exchange),
+            "here": quoted_path(exchange.root + exchange.path) + _query(exchange),
+            "remember": remember,
+            "saved": bool(headers),
+        }
+        return self._pages.reply("leaving.html", exchange, context, NO_STORE, NO_INDEX, *headers)
+
+
+def _query(exchange: Exchange) -> str:
+    return "?" + quoted_query(exchange.query) if exchange.query else ""
+
+
+def _readable(host: str) -> str:
+    """The host in its own letters, where it is written in A-labels (RFC 5890 2.3.2.1); else empty."""
+    if "xn--" not in host:
+        return ""
+    readable: str = ada_url.idna.decode(host)
+    return readable if readable != host else ""
+
+
+def _back(exchange: Exchange) -> str:
+    """Where the visitor came from, if that is a page of this host; else the first page."""
+    try:
+        came = urlsplit(exchange.headers.get("referer", ""))
+    except ValueError:
+        came = urlsplit("")
+    if came.netloc and came.netloc == exchange.headers.get("host") and came.path.startswith("/"):
+        return "/" + came.path.lstrip("/") + (f"?{came.query}" if came.query else "")
+    return exchange.root + "/"

@@ -1,0 +1,214 @@
+"""The places where a link leaves, and what is written there instead."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from privacymw.characters import decode, encode
+from privacymw.markup import TAG_NAME, Attribute, attributes
+from privacymw.tokenizer import CAP, LongTag, Span
+
+_LINKS = {
+    "a": ("href", "xlink:href", "ping"),
+    "area": ("href", "ping"),
+    "form": ("action",),
+    "button": ("formaction",),
+    "input": ("formaction",),
+    "meta": ("content",),
+    "base": ("href",),
+}
+# What later parts of a tag beyond the cap must know of earlier ones.
+_CARRIED = {name for names in _LINKS.values() for name in names} | {
+    "formmethod",
+    "http-equiv",
+    "method",
+    "rel",
+}
+# HTML 4.2.5.3, "shared declarative refresh steps": time, then the URL with or without "url=" and quotes.
+_REFRESH = re.compile(
+    r"[\t\n\f\r ]*+(?:[0-9][0-9.]*+|\.[0-9.]*+)(?:[;,]|[\t\n\f\r ]++[;,]?)[\t\n\f\r ]*+"
+    r"(?:url[\t\n\f\r ]*+=[\t\n\f\r ]*+)?"
+    r"""(?:"([^"]*+)|'([^']*+)|(.*+))""",
+    re.IGNORECASE | re.DOTALL | re.ASCII,
+)
+# A value beyond the cap is let through only where its beginning shows that it is no web address but data: and
+# the like.
+_OTHER_SCHEME = re.compile(rb"[\x00-\x20]*+(?!https?:)[a-z][a-z0-9+.-]*+:", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """One place where a link leaves.
+
+    `value` is decoded; of a `meta` refresh it is the URL alone. `method` is "get" or "post" for `action` and
+    `formaction`, else "". `attributes` are all of the tag's, lower-case, the first of duplicates.
+    """
+
+    element: str
+    attribute: str
+    value: str
+    method: str
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What becomes of a tag: attributes with their new value (None removes), and text before its `</a>`.
+
+    For a `meta` refresh the new `content` is the new URL; the time stays.
+    """
+
+    attributes: Mapping[str, str | None] = field(default_factory=dict)
+    suffix: str = ""
+
+
+Decide = Callable[[Outlet], Edit | None]
+Change = tuple[int, int, bytes]  # start and end in the buffer, and the bytes for what stands there
+
+
+class Editor:
+    """Asks for each outlet what to do, in the order of the page, and says it as changes of bytes."""
+
+    def __init__(self, decide: Decide, codec: str) -> None:
+        self.codec = codec
+        self.base: str | None = None
+        self.ambiguous = 0
+        self._decide = decide
+        self._passed = False  # an outlet was met already
+        self._form_method = ""
+        self._suffix = b""
+
+    def changes(self, buffer: bytearray, span: Span) -> list[Change]:
+        """The changes for one tag, or one part of a long tag."""
+        if span.part == "overlong":
+            return list(self._disarmed(_element(span.long), attributes(buffer, span.start, span.end)))
+        if span.part == "later":
+            return self._start_tag(buffer, span, _element(span.long), span.start, b"%b ")
+        name = TAG_NAME.match(buffer, span.start, span.end)
+        assert name, "spans begin with a tag"
+        element = name[1].decode("ascii").lower()
+        if buffer[span.start + 1] == ord("/"):
+            return self._end_tag(element, span.start)
+        return self._start_tag(buffer, span, element, name.end(), b" %b")
+
+    def _end_tag(self, element: str, start: int) -> list[Change]:
+        if element == "form":
+            self._form_method = ""
+            return []
+        suffix, self._suffix = self._suffix, b""
+        return [(start, start, suffix)] if suffix else []
+
+    def _start_tag(
+        self, buffer: bytearray, span: Span, element: str, insert: int, added: bytes
+    ) -> list[Change]:
+        """`insert` is where new attributes go, `added` with what space around them."""
+        written = attributes(buffer, insert, span.end)
+        found = [one for one in written if one.end - one.start <= CAP]
+        overlong = [one for one in written if one.end - one.start > CAP]
+        if element == "a" and span.part in ("whole", "first"):
+            self._suffix = b""  # an open one never met its end tag
+        answer = self._answer(element, self._values(found), span.long.seen if span.long else {})
+        return [
+            *self._disarmed(element, overlong),
+            *self._written(buffer, found, answer),
+            *self._added(found, answer, insert, added),
+        ]
+
+    def _values(self, found: list[Attribute]) -> dict[str, str]:
+        # Reversed, since the first of duplicates is the one that counts.
+        return {self._name(one): decode(one.value, self.codec) for one in reversed(found)}
+
+    def _name(self, one: Attribute) -> str:
+        return one.name.decode(self.codec, "replace")
+
+    def _answer(self, element: str, values: dict[str, str], earlier: dict[str, str]) -> dict[str, str | None]:
+        """The new attributes; `earlier` are those of the parts of a long tag that are out already."""
+        context = {**values, **earlier}
+        if element == "form":
+            self._form_method = _method(context.get("method", ""))
+        answer: dict[str, str | None] = {}
+        for name in _LINKS[element]:
+            if name in earlier and name in values:
+                answer[name] = None  # a duplicate: it counts for nothing, unless its elder was taken out
+            elif name in values:
+                answer |= self._asked(element, name, context)
+        if "content" in earlier and "http-equiv" in values:
+            self.ambiguous += 1
+            answer["http-equiv"] = None  # a refresh whose address is out already
+        earlier |= {name: value for name, value in values.items() if name in _CARRIED - earlier.keys()}
+        return answer
+
+    def _asked(self, element: str, name: str, values: dict[str, str]) -> Mapping[str, str | None]:
+        before, value = _refresh(values) if element == "meta" else ("", values[name])
+        if value is None:
+            return {}
+        edit = self._decide(Outlet(element, name, value, self._outlet_method(name, values), values))
+        if element == "base":
+            self._based(value, foreign=edit is not None)
+            return {}
+        self._passed = True
+        if edit is None:
+            return {}
+        self._suffix = encode(edit.suffix, self.codec) if element == "a" and edit.suffix else self._suffix
+        url = edit.attributes.get("content") if element == "meta" else None
+        return edit.attributes if url is None else {**edit.attributes, "content": before + url}
+
+    def _based(self, value: str, *, foreign: bool) -> None:
+        """Only the first base counts, and it counts for links before it too (HTML 4.2.3)."""
+        if self.base is None:
+            self.base = value
+            self.ambiguous += foreign and self._passed
+
+    def _outlet_method(self, name: str, values: dict[str, str]) -> str:
+        if name == "action":
+            return self._form_method
+        if name == "formaction":
+            return _method(values["formmethod"]) if "formmethod" in values else self._form_method or "get"
+        return ""
+
+    def _written(
+        self, buffer: bytearray, found: list[Attribute], answer: dict[str, str | None]
+    ) -> Iterator[Change]:
+        done = set()
+        for one in found:
+            name = self._name(one)
+            value = answer.get(name)
+            if value is not None and name not in done:
+                done.add(name)
+                yield one.start, one.end, one.name + b'="' + encode(value, self.codec) + b'"'
+            elif name in answer and value is None:
+                # Never nothing: what stood on both sides must not grow together, nor a "=" become a value's.
+                yield one.start, one.end, b"/" if buffer[one.end : one.end + 1] == b"=" else b" "
+
+    def _added(
+        self, found: list[Attribute], answer: dict[str, str | None], insert: int, added: bytes
+    ) -> Iterator[Change]:
+        present = {self._name(one) for one in found}
+        for name, value in answer.items():
+            if value is not None and name not in present:
+                yield insert, insert, added % (b'%b="%b"' % (name.encode(), encode(value, self.codec)))
+
+    def _disarmed(self, element: str, overlong: list[Attribute]) -> Iterator[Change]:
+        """Rename a link that is beyond the cap, so that no browser follows it: it could not be judged."""
+        for one in overlong:
+            if self._name(one) in _LINKS[element] and not _OTHER_SCHEME.match(one.value):
+                self.ambiguous += 1
+                yield one.start, one.start, b"data-"
+
+
+def _element(long: LongTag | None) -> str:
+    return long.name.decode("ascii") if long else ""
+
+
+def _method(text: str) -> str:
+    """The method that counts; `dialog` is told as "get", since its action may yet be used by a button."""
+    return "post" if text.lower() == "post" else "get"
+
+
+def _refresh(values: dict[str, str]) -> tuple[str, str | None]:
+    """What stands before the URL of a refresh, and the URL; None where the tag is no refresh with a URL."""
+    found = _REFRESH.match(values["content"]) if values.get("http-equiv", "").lower() == "refresh" else None
+    if found is None:
+        return "", None
+    url = next(text for text in found.groups() if text is not None)
+    return values["content"][: found.start(found.lastindex or 0)].rstrip("\"'"), url or None

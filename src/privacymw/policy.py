@@ -1,0 +1,95 @@
+"""Whose policy it is, for which sites, and how it runs: the settings that belong to no single promise."""
+
+import datetime
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+
+from privacymw.address import Forwarding
+from privacymw.kinds import setting
+from privacymw.settings import Group
+from privacymw.url import host_pattern
+
+
+def check_hosts(patterns: Iterable[str]) -> None:
+    """Raises ValueError for the first text that is no host and no `*.domain`."""
+    for each in patterns:
+        host_pattern(each)
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises ValueError unless our pages can stand under it."""
+    if not prefix.startswith("/") or prefix.endswith("/") or any(sign in prefix for sign in "?#%; \\<>\"'"):
+        raise ValueError("a path such as /privacy: a slash first, none at the end")
+
+
+class Site(Group, frozen=True, kw_only=True):
+    """How the middleware runs."""
+
+    group: ClassVar[str] = ""
+
+    mode: Annotated[
+        Literal["on", "observe", "off"],
+        setting("on keeps the promises; observe only counts what it would do; off passes through.", "word"),
+    ] = "on"
+    data: Annotated[str, setting("Folder of the secret, the keys and the store; none for no folder at all.")] = (
+        "./privacymw-data"
+    )
+    store: Annotated[
+        str, setting("Where addresses are logged: sqlite:///path, or none; empty for the data folder.")
+    ] = ""
+    keys: Annotated[str, setting("Folder of the address keys; empty for keys in the data folder.")] = ""
+    secret_key: Annotated[
+        tuple[str, ...],
+        setting("Signs choices and seals links; several for rotation, the newest first.", "list", secret=True),
+    ] = ()
+    config: Annotated[str, setting("A TOML file for what is a table; the environment goes over it.")] = ""
+    sites: Annotated[
+        tuple[str, ...],
+        setting(
+            "Hosts of your own: example.org, *.example.org. Links to them are not outbound.",
+            "list",
+            check=check_hosts,
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        setting(
+            "Networks of your proxies, or their number: only they may tell the visitor's address.",
+            "list",
+            check=Forwarding,
+        ),
+    ] = ()
+    prefix: Annotated[str, setting("Path under which the privacy pages stand.", check=check_prefix)] = "/privacy"
+    templates: Annotated[str, setting("A folder whose templates go before ours.")] = ""
+
+
+class Organisation(Group, frozen=True, kw_only=True):
+    """Who makes the promises."""
+
+    group: ClassVar[str] = "organisation"
+
+    name: Annotated[str, setting("The organisation that answers for the site, as the page names it.")] = ""
+    contact: Annotated[str, setting("Where questions go: a mail address, a telephone number or a web address.")] = ""
+    postal_address: Annotated[str, setting("Postal address, commas between its lines.")] = ""
+    role: Annotated[
+        Literal["", "covered entity", "business associate"],
+        setting("The organisation's role under HIPAA, where it has one.", "word"),
+    ] = ""
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sentence that no middleware can keep: a person answers for it.
+
+    Attributes:
+        section: name of the section in which it stands, such as `personal`.
+        text: the sentence as the visitor reads it.
+        by: who states it.
+        on: since when it is stated.
+    """
+
+    section: str
+    text: str
+    by: str
+    on: datetime.date

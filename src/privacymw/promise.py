@@ -1,0 +1,118 @@
+"""A promise: a frozen value whose fields are its settings, told as a section, kept by a keeper."""
+
+import datetime
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from privacymw.core import Keeper
+from privacymw.policy import Organisation, Site
+from privacymw.settings import Group
+
+if TYPE_CHECKING:
+    from privacymw.cookie import PreferenceCookie
+    from privacymw.page import Pages
+    from privacymw.seal import LinkSeal
+    from privacymw.store.journal import Journal
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """One sentence of the page: *kept* by a hook, or *stated* by a person. There is no third kind.
+
+    Attributes:
+        name: stable, such as `addresses.retention`; evidence and proofs refer to it.
+        template: the text with named placeholders, the unit of translation.
+        values: what stands in the placeholders.
+        by: who states it; empty for a kept sentence.
+        on: since when it is stated.
+    """
+
+    name: str
+    template: str
+    values: Mapping[str, str] = {}
+    by: str = ""
+    on: datetime.date | None = None
+
+    @property
+    def kept(self) -> bool:
+        return not self.by
+
+    @property
+    def text(self) -> str:
+        return self.template.format_map(self.values)
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table of the page; every row as long as `head`."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Section(msgspec.Struct, frozen=True):
+    """A promise's part of the page: a pure function of its fields."""
+
+    name: str
+    title: str
+    sentences: tuple[Sentence, ...]
+    tables: tuple[Table, ...] = ()
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """What a section may depend on besides the promise's own fields."""
+
+    site: Site
+    organisation: Organisation
+    keys_apart: bool = False
+    """Whether the address keys lie outside the folder of the store."""
+
+    @property
+    def name(self) -> str:
+        """The organisation as the page names it."""
+        return self.organisation.name or "the operator of this site"
+
+
+class Means(msgspec.Struct, frozen=True):
+    """What there is to keep promises with; a promise without its means steps down, on the page too."""
+
+    secret: bool
+    store: bool
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What keepers are made of, one per process."""
+
+    site: Site
+    count: Callable[[str, str], None]
+    pages: "Pages"
+    cookie: "PreferenceCookie | None" = None
+    links: "LinkSeal | None" = None
+    journal: "Journal | None" = None
+    sections: tuple[Section, ...] = ()
+    organisation: Organisation = Organisation()
+    clock: Callable[[], float] = time.time
+
+    def today(self) -> datetime.date:
+        """The day in UTC."""
+        return datetime.datetime.fromtimestamp(self.clock(), datetime.UTC).date()
+
+
+class Promise(Group, frozen=True, kw_only=True):
+    """A clause of the policy; a subclass lives in one module of `promises/`."""
+
+    title: ClassVar[str] = ""
+
+    def within(self, means: Means) -> "Promise":
+        """The promise that can be kept with what there is; itself where nothing is missing."""
+        return self
+
+    def section(self, telling: Telling) -> Section | None:
+        """The promise's paragraph; None where there is nothing to tell."""
+        raise NotImplementedError
+
+    def keeper(self, services: Services) -> Keeper | None:
+        """What keeps it at run time; None where nothing has to be done."""
+        raise NotImplementedError

@@ -1,0 +1,135 @@
+"""IP addresses: a log for diagnosis, readable for a set time, then gone."""
+
+import time
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from privacymw.core import Exchange, Keeper, Outcome
+from privacymw.kinds import days, setting, show_duration
+from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
+from privacymw.routes import generalised
+from privacymw.store import Terms
+from privacymw.store.journal import Journal
+
+
+class Addresses(Promise, frozen=True, kw_only=True):
+    """The log of addresses."""
+
+    group: ClassVar[str] = "addresses"
+    title: ClassVar[str] = "Your IP address"
+
+    retention: Annotated[int, setting("How long a whole address can be read.", "duration", ge=1, le=days(730))] = days(
+        30
+    )
+    network_retention: Annotated[
+        int | None,
+        setting(
+            "How long its network can be read (the first 24 bits of IPv4, 48 of IPv6); empty for as long.",
+            "duration",
+            ge=1,
+            le=days(730),
+        ),
+    ] = None
+    epoch: Annotated[
+        int,
+        setting("Addresses of so long a time share a key, which dies with the oldest.", "duration", ge=1, le=days(1)),
+    ] = days(1)
+    skip: Annotated[
+        tuple[str, ...], setting("Paths, and all below them, that are not logged, such as /static.", "list")
+    ] = ("/health", "/healthz")
+    max_size: Annotated[
+        int, setting("The log's size on disk; beyond it the oldest rows go first.", "size", ge=1_000_000)
+    ] = 1_000_000_000
+    logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
+
+    @property
+    def terms(self) -> Terms:
+        """How long what can be read, as the store wants it."""
+        network = None if self.network_retention is None else float(self.network_retention)
+        return Terms(float(self.retention), network, float(self.epoch))
+
+    def within(self, means: Means) -> "Addresses":
+        return self if means.store else msgspec.structs.replace(self, logged=False)
+
+    def section(self, telling: Telling) -> Section:
+        if not self.logged:
+            text = "This application keeps no log of IP addresses."
+            return Section("addresses", self.title, (Sentence("addresses.none", text), _servers(telling)))
+        values = {"retention": show_duration(self.retention)}
+        sentences = [
+            Sentence(
+                "addresses.what",
+                "An IP address names the device or the network with which you use the Internet. For each request we "
+                "log it with the time, the kind of page, the result and how long it took.",
+            ),
+            Sentence(
+                "addresses.why",
+                "We use this to find out what is wrong with our server, and to run the site.",
+                {},
+                telling.name,
+            ),
+            Sentence(
+                "addresses.sealed",
+                "The log holds your address in encrypted form only. It never holds the words of a search or a form.",
+            ),
+            Sentence(
+                "addresses.retention",
+                "Your address can be read for at most {retention} while the site runs; if the site stands still by "
+                "then, until its next start. Then its key is destroyed, and the entries go.",
+                values,
+            ),
+        ]
+        if self.network_retention is not None:
+            network = {"network": show_duration(self.network_retention)}
+            text = "The network that your address belongs to can be read for at most {network}."
+            sentences.append(Sentence("addresses.network", text, network))
+        if self.skip:
+            text = "Requests for {paths} are not logged."
+            sentences.append(Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}))
+        if telling.keys_apart:
+            text = "The keys lie apart from the log, so that a copy of the log without them cannot be read."
+            sentences.append(Sentence("addresses.keys", text))
+        sentences.append(_servers(telling))
+        return Section("addresses", self.title, tuple(sentences), (_table(self),))
+
+    def keeper(self, services: Services) -> Keeper | None:
+        return _Keeper(self, services.journal) if self.logged and services.journal else None
+
+
+def _servers(telling: Telling) -> Sentence:
+    text = "This is about this application's own log. Web servers, proxies and networks before it may keep theirs."
+    return Sentence("addresses.others", text, {}, telling.name)
+
+
+def _table(promise: Addresses) -> Table:
+    network = promise.retention if promise.network_retention is None else promise.network_retention
+    longest = show_duration(max(promise.retention, network))
+    rows = (
+        ("Address", "to diagnose faults, to run the site", show_duration(promise.retention)),
+        ("Network of the address", "the same", show_duration(network)),
+        ("Time, method, kind of page, status, duration", "the same", longest),
+    )
+    return Table("What the log holds", ("What", "What for", "At most how long"), rows)
+
+
+class _Keeper(Keeper):
+    name = "addresses"
+
+    def __init__(self, promise: Addresses, journal: Journal) -> None:
+        self._put = journal.put
+        self._skip = promise.skip
+        self._below = tuple(each.rstrip("/") + "/" for each in promise.skip)
+
+    def on_request(self, exchange: Exchange) -> None:
+        exchange.started = time.perf_counter_ns()
+
+    def on_finish(self, exchange: Exchange, outcome: Outcome) -> None:
+        path = exchange.path
+        if exchange.confidential or path in self._skip or path.startswith(self._below):
+            return
+        duration = (time.perf_counter_ns() - exchange.started) // 1000
+        route = exchange.route or generalised(exchange.root + path)
+        self._put(
+            (time.time_ns() // 1_000_000, exchange.origin.packed, exchange.method, route, exchange.status, duration)
+        )

@@ -1,0 +1,189 @@
+"""The policy page: rendered from the promises in force."""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Final
+
+import msgspec
+
+from privacymw import headers as rules
+from privacymw.core import Exchange, Keeper, Reply, text_reply
+from privacymw.headers import Context, Header
+from privacymw.kinds import setting
+from privacymw.page import NO_INDEX
+from privacymw.policy import Organisation, Site, Statement
+from privacymw.promise import Promise, Section, Sentence, Services, Telling
+
+CLAUSES: Final = {
+    "sites": "Who we are",
+    "confidential": "Patient information",
+    "statistics": "Usage information",
+    "choices": "Cookies and your choices",
+    "addresses": "Your IP address",
+    "personal": "Personal information",
+    "outbound": "Links to other sites",
+    "transport": "Security measures",
+    "headers": "What we ask of your browser",
+    "signals": "Browser signals",
+    "mail": "Electronic mail",
+    "notice": "This notice",
+}
+"""Sections in page order; a statement may stand in each."""
+
+
+def check_statements(statements: Iterable[Statement]) -> None:
+    """Raises ValueError for a statement that has no place on the page."""
+    for each in statements:
+        if each.section not in CLAUSES:
+            raise ValueError(f"section {each.section!r}: there are {', '.join(CLAUSES)}")
+
+
+class Notice(Promise, frozen=True, kw_only=True):
+    """The page itself: from when it holds, and what people state on it."""
+
+    group: ClassVar[str] = "notice"
+    title: ClassVar[str] = CLAUSES["notice"]
+
+    effective: Annotated[
+        datetime.date | None,
+        setting("The day from which the notice holds; without it the page is a draft.", "date"),
+    ] = None
+    statements: Annotated[
+        tuple[Statement, ...],
+        setting("Sentences that a person answers for: section, text, by, on.", "tables", check=check_statements),
+    ] = ()
+
+    def section(self, telling: Telling) -> Section:
+        sentences = []
+        if self.effective is not None:
+            values = {"date": long_date(self.effective)}
+            sentences.append(Sentence("notice.effective", "This notice is effective {date}.", values, telling.name))
+        sentences.append(
+            Sentence(
+                "notice.change",
+                "This notice may change. Please look at it from time to time.",
+                {},
+                telling.name,
+            )
+        )
+        return Section("notice", self.title, tuple(sentences))
+
+    def keeper(self, services: Services) -> Keeper:
+        return _Keeper(self, services)
+
+
+def long_date(day: datetime.date) -> str:
+    """`April 19, 2014`."""
+    return f"{day:%B} {day.day}, {day.year}"
+
+
+def who_we_are(site: Site, organisation: Organisation) -> Section | None:
+    """The section that names the organisation and its sites; None where nobody told us."""
+    by = organisation.name
+    if not by:
+        return None
+    sentences = [Sentence("sites.scope", "This notice is for the web sites that {name} runs.", {"name": by}, by)]
+    if site.sites:
+        sentences.append(Sentence("sites.hosts", "These are: {hosts}.", {"hosts": ", ".join(site.sites)}, by))
+    if organisation.contact:
+        values = {"contact": organisation.contact}
+        sentences.append(Sentence("sites.contact", "Please send questions to {contact}.", values, by))
+    if organisation.postal_address:
+        values = {"address": organisation.postal_address}
+        sentences.append(Sentence("sites.address", "Our postal address is {address}.", values, by))
+    return Section("sites", CLAUSES["sites"], tuple(sentences))
+
+
+def compiled(sections: Iterable[Section | None], statements: Iterable[Statement]) -> tuple[Section, ...]:
+    """The page's sections in order, each with what people state in it."""
+    found = {each.name: each for each in sections if each is not None}
+    for index, each in enumerate(statements):
+        section = found.get(each.section) or Section(each.section, CLAUSES[each.section], ())
+        name = f"{each.section}.stated{index + 1}"
+        sentence = Sentence(name, each.text.replace("{", "{{").replace("}", "}}"), {}, each.by, each.on)
+        found[each.section] = msgspec.structs.replace(section, sentences=(*section.sentences, sentence))
+    return tuple(found[name] for name in CLAUSES if name in found)
+
+
+class _Keeper(Keeper):
+    name = "notice"
+    reads = ("if-none-match",)
+
+    def __init__(self, promise: Notice, services: Services) -> None:
+        self._services = services
+        self._effective = promise.effective
+        self._draft = promise.effective is None or services.site.mode != "on"
+        self._json = json.dumps(self._document(), ensure_ascii=False, indent=1).encode() + b"\n"
+        notice = self._answering("text/html", self._html)
+        self.pages = {
+            "notice": notice,
+            "notice.json": self._answering("application/json", lambda exchange: self._json),
+            "style.css": services.pages.stylesheet,
+        }
+        self.fallbacks = {services.site.prefix: lambda exchange: notice(exchange, "")}
+
+    def fixed(self, context: Context) -> Iterable[Header]:
+        if not self._draft:
+            target = f"{context.root}{self._services.site.prefix}/notice"
+            yield Header("link", f'<{rules.quoted_path(target)}>; rel="privacy-policy"', rules.append)
+
+    def _answering(self, kind: str, body: Callable[[Exchange], bytes]) -> Callable[[Exchange, str], Reply | None]:
+        """A page handler that answers a known validator with 304 (RFC 9110 13.1.2)."""
+
+        def page(exchange: Exchange, rest: str) -> Reply | None:
+            if rest:
+                return None
+            if exchange.method not in ("GET", "HEAD"):
+                return text_reply(405, "This page takes GET.\n")
+            content = body(exchange)
+            tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+            headers = [("content-type", f"{kind}; charset=utf-8"), ("etag", tag), ("cache-control", "no-cache")]
+            headers += [NO_INDEX] if self._draft else []
+            if tag in exchange.headers.get("if-none-match", ""):
+                return Reply(304, headers[1:], b"")
+            return self._services.pages.under_headers(Reply(200, headers, content))
+
+        return page
+
+    def _html(self, exchange: Exchange) -> bytes:
+        organisation = self._services.organisation
+        context = {
+            "organisation": organisation,
+            "draft": self._draft,
+            "introduction": _introduction(organisation),
+            "sections": self._services.sections,
+        }
+        return self._services.pages.render("notice.html", exchange, context)
+
+    def _document(self) -> Mapping[str, Any]:
+        organisation = msgspec.to_builtins(self._services.organisation)
+        return {
+            "organisation": organisation,
+            "draft": self._draft,
+            "effective": self._effective.isoformat() if self._effective else None,
+            "sections": [_section_document(each) for each in self._services.sections],
+        }
+
+
+def _introduction(organisation: Organisation) -> str:
+    who = f"{organisation.name} tells" if organisation.name else "This page tells"
+    return f"{who} you here what this web site does with data about you."
+
+
+def _section_document(section: Section) -> Mapping[str, Any]:
+    return {
+        "name": section.name,
+        "title": section.title,
+        "sentences": [
+            {
+                "name": each.name,
+                "text": each.text,
+                "kind": "kept" if each.kept else "stated",
+                **({} if each.kept else {"by": each.by, "on": each.on.isoformat() if each.on else None}),
+            }
+            for each in section.sentences
+        ],
+        "tables": [msgspec.to_builtins(each) for each in section.tables],
+    }

@@ -1,0 +1,83 @@
+"""What a running site tells its operator: the start-up log, and the file that the command line finds."""
+
+import contextlib
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from privacymw import __version__
+from privacymw.errors import StoreError
+from privacymw.folder import DataFolder
+from privacymw.settings import Row, Settings
+
+log = logging.getLogger("privacymw")
+
+RUNNING: Final = "running.json"
+
+# Missing before the page can be published, and a line that shows how it is given.
+_WANTED: Final = {
+    "PRIVACYMW_ORGANISATION_NAME": "Example Health",
+    "PRIVACYMW_ORGANISATION_CONTACT": "privacy@example.org",
+    "PRIVACYMW_SITES": "example.org,*.example.org",
+    "PRIVACYMW_TRUSTED_PROXIES": "127.0.0.1",
+    "PRIVACYMW_NOTICE_EFFECTIVE": "2026-01-31",
+}
+
+
+def table(settings: Settings) -> list[dict[str, str]]:
+    """The settings table as text: name, value in force, source, default, allowed, help; secrets masked."""
+    return [_line(row) for row in settings.rows]
+
+
+def _line(row: Row) -> dict[str, str]:
+    field = row.field
+    return {
+        "name": field.variable,
+        "value": field.show(row.value),
+        "source": row.source,
+        "default": field.show(field.default),
+        "allowed": field.allowed,
+        "help": field.meta.description or "",
+    }
+
+
+def announce(settings: Settings, folder: DataFolder | None) -> None:
+    """Writes `running.json` and logs the start; of several workers under one parent, the first does."""
+    document = {
+        "version": __version__,
+        "pid": os.getpid(),
+        "parent": os.getppid(),
+        "started": int(time.time()),
+        "settings": table(settings),
+    }
+    before = read_running(folder.path) if folder is not None else None
+    same = before is not None and all(before.get(key) == document[key] for key in ("parent", "settings"))
+    if folder is not None and not same:
+        with contextlib.suppress(OSError, StoreError):
+            folder.replace(RUNNING, document)
+    if not same:
+        log.warning(_first_lines(settings, folder))
+
+
+def read_running(folder: Path) -> dict[str, Any] | None:
+    """What the site that uses a data folder wrote at its start, or None."""
+    try:
+        document: dict[str, Any] = json.loads((folder / RUNNING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document
+
+
+def _first_lines(settings: Settings, folder: DataFolder | None) -> str:
+    values = {row.field.variable: row for row in settings.rows}
+    prefix = values["PRIVACYMW_PREFIX"].value
+    place = folder.path if folder else "memory only"
+    lines = [f"privacymw is {values['PRIVACYMW_MODE'].value}; data in {place}; the policy page is at {prefix}/notice"]
+    missing = [name for name in _WANTED if not values[name].value]
+    if missing:
+        lines.append("Before the page can be published, set what applies:")
+        lines += [f"  {name}={_WANTED[name]}" for name in missing]
+    return "\n".join(lines)

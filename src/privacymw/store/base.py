@@ -1,0 +1,122 @@
+"""What passes between the journal, a store and a key home. Times are UTC, in ms if nothing else is said."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+LANES = ("address", "network")
+"""Each lane has keys of its own: who is whose neighbor may be known for longer than who is who."""
+
+
+class Row(NamedTuple):
+    """One request as it is stored; `address` and `network` are sealed (32 bytes) or None. Duration in µs."""
+
+    when: int
+    address: bytes | None
+    network: bytes | None
+    method: str
+    route: str
+    status: int
+    duration: int
+
+
+class Batch(NamedTuple):
+    """Rows of one epoch, named by the epoch's start."""
+
+    epoch: int
+    rows: Sequence[Row]
+
+    def without(self, lanes: Sequence[str]) -> "Batch":
+        """The same rows with the tokens of these lanes left out."""
+        nothing: dict[str, Any] = dict.fromkeys(lanes)
+        return Batch(self.epoch, [row._replace(**nothing) for row in self.rows]) if lanes else self
+
+
+class Epoch(NamedTuple):
+    """An epoch that has rows, and the lanes that may still have tokens in it."""
+
+    start: int
+    lanes: tuple[str, ...]
+
+
+class Query(NamedTuple):
+    """Which rows to read. `tokens`, if not None: (lane, token) pairs per epoch start, one must match."""
+
+    since: int | None = None
+    until: int | None = None
+    statuses: Sequence[int] = ()
+    tokens: Mapping[int, Sequence[tuple[str, bytes]]] | None = None
+    limit: int | None = None
+
+
+class KeyInfo(NamedTuple):
+    """A live key without its secret: rows of `length` ms from `start` on, readable until `deadline`."""
+
+    lane: str
+    start: int
+    deadline: int
+    length: int
+
+
+class Tombstone(NamedTuple):
+    """What is left of a key: when it had to die and when it did."""
+
+    lane: str
+    start: int
+    deadline: int
+    destroyed: int
+
+
+class Store(Protocol):
+    """Where rows are kept. Each call may raise StoreError; a step of an iterator is one short transaction."""
+
+    def write(self, batch: Batch) -> None:
+        """Keep all rows of the batch, or none."""
+
+    def epochs(self) -> Sequence[Epoch]:
+        """The epochs that have rows, oldest first."""
+
+    def read(self, query: Query) -> Iterator[tuple[int, Row]]:
+        """Pairs of epoch start and row, newest last."""
+
+    def forget(self, epoch: int, lane: str) -> Iterator[None]:
+        """Take the tokens of one lane out of an epoch's rows."""
+
+    def purge(self, epoch: int) -> Iterator[None]:
+        """Take an epoch's rows away."""
+
+    def trim(self) -> int:
+        """Keep within the size cap; the number of rows that had to go, oldest first."""
+
+    def settle(self) -> bool:
+        """Clear what deleted rows left in logs beside the data; False if somebody is in the way."""
+
+    def lease(self, owner: str, now: int, lasting: int) -> bool:
+        """Whether `owner` may sweep until `now + lasting`; one owner at a time."""
+
+    def scan_for(self, needles: Sequence[bytes]) -> Container[bytes]:
+        """Which of these byte strings are in what the store keeps."""
+
+    def health(self) -> Mapping[str, object]:
+        """Facts for reports, ready for JSON."""
+
+    def close(self) -> None:
+        """Let go of connections; the next call opens them anew."""
+
+
+class KeyHome(Protocol):
+    """Where keys live, apart from the rows if the operator wants so. Each call may raise StoreError."""
+
+    def make(self, info: KeyInfo) -> bytes | None:
+        """The epoch's secret, made if it is not there; the same for all who race; None once destroyed."""
+
+    def load(self, lane: str, start: int) -> tuple[KeyInfo, bytes] | None:
+        """A live key, or None."""
+
+    def destroy(self, lane: str, start: int, now: int) -> bool:
+        """End a key for good; True if this call did it."""
+
+    def live(self) -> Sequence[KeyInfo]:
+        """All keys that still exist, oldest first; what remains of a half-destroyed one has deadline 0."""
+
+    def gone(self) -> Sequence[Tombstone]:
+        """The tombstones, oldest first; old ones are dropped in time."""

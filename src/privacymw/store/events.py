@@ -1,0 +1,63 @@
+"""From what the request path hands over to what may be stored."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from privacymw.address import network
+from privacymw.errors import StoreError
+from privacymw.store.base import LANES, Batch, Row
+from privacymw.store.keys import Keys
+
+Event = tuple[int, bytes | None, str, str, int, int]
+"""Unix time in ms, packed address or None, method, route, status, duration in µs."""
+
+_BATCH = 2000  # rows; written in one transaction of a few ms
+
+
+class Sealer:
+    """Turns events into batches. No address leaves it in the clear, and none is remembered."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self.unsealed = 0
+        """Rows whose address was left out for want of a key."""
+
+    def seal(self, events: Iterable[Event]) -> Iterator[Batch]:
+        """The events as batches, one epoch each."""
+        epochs: dict[int, list[Event]] = {}
+        for event in events:
+            epochs.setdefault(self._keys.terms.start_of(event[0]), []).append(event)
+        for start, members in epochs.items():
+            seals = tuple(self._token(lane, start) for lane in LANES)
+            waiting = iter(members)
+            while part := list(islice(waiting, _BATCH)):
+                yield Batch(start, [self._row(event, *seals) for event in part])
+
+    def _row(self, event: Event, address: "_Token", net: "_Token") -> Row:
+        when, packed, method, route, status, duration = event
+        if packed is None:
+            return Row(when, None, None, method, route, status, duration)
+        self.unsealed += address is None
+        return Row(
+            when,
+            address(packed) if address else None,
+            net(network(packed)) if net else None,
+            method,
+            route,
+            status,
+            duration,
+        )
+
+    def _token(self, lane: str, start: int) -> "_Token":
+        try:
+            seal = self._keys.sealing(lane, start)
+        except StoreError:  # a full disk, a lost folder: the row is worth keeping without
+            return None
+        return seal.seal if seal else None
+
+    def current(self, batch: Batch) -> Batch:
+        """The batch as it may be stored now: a lane whose key has died while it waited is left out."""
+        return batch.without([lane for lane in LANES if self._keys.opening(lane, batch.epoch) is None])
+
+
+_Token = Callable[[bytes], bytes] | None

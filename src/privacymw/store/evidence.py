@@ -1,0 +1,137 @@
+"""What the data folder itself says about the retention: nothing here asks the middleware."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from privacymw.store.base import LANES, Query
+from privacymw.store.files import search
+from privacymw.store.heartbeat import STALE, beats
+from privacymw.store.reader import Reader
+
+_GRACE = 60_000  # ms that rows may outlive their keys while they are swept
+_SAMPLE = 1000  # tokens tried
+
+# RFC 5737 and 3849. As text, and packed as far as the network goes.
+CANARIES = (
+    *(text.encode() for text in ("192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:")),
+    *(bytes(10) + b"\xff\xff" + bytes(net) for net in ((192, 0, 2), (198, 51, 100), (203, 0, 113))),
+    bytes.fromhex("20010db8") + bytes(8),
+)
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at; `held` is False where a promise is broken."""
+
+    code: str
+    text: str
+    held: bool
+
+
+class Log(Reader):
+    """A reader that can also look for evidence; made by `open_log`, which never makes a store or a folder."""
+
+    def verify(self) -> list[Finding]:
+        """All findings, held or not; looks at every file of the data folder."""
+        checks = (
+            self._live_keys,
+            self._destroyed_keys,
+            self._rows_gone,
+            self._lost_keys,
+            self._canaries,
+            self._heartbeat,
+            self._counts,
+            self._secure_delete,
+            self._beside,
+        )
+        return [finding for check in checks for finding in check()]
+
+    def _live_keys(self) -> Iterator[Finding]:
+        now = self.keys.now()
+        live = self.keys.home.live()
+        late = [info for info in live if now >= self.keys.deadline(info)]
+        text = f"{len(live)} live keys, {len(late)} of them past their deadline"
+        yield Finding("retention-keys", text, not late)
+
+    def _destroyed_keys(self) -> Iterator[Finding]:
+        """Tokens of epochs whose key is gone, tried with every key that is left."""
+        live, gone = self.keys.census()
+        seals = [(lane, seal) for lane, start in live if (seal := self.keys.opening(lane, start))]
+        tried = opened = 0
+        for epoch, row in self._sample(start for _, start in gone):
+            for lane, token in zip(LANES, (row.address, row.network), strict=True):
+                if token and (lane, epoch) in gone:
+                    tried += 1
+                    opened += any(seal.open(token) is not None for name, seal in seals if name == lane)
+        text = f"{len(gone)} destroyed keys; {tried} tokens of theirs are still stored, {opened} of them open"
+        yield Finding("retention-destroyed", text, not opened)
+
+    def _sample(self, starts: Iterator[int]) -> Iterator[Any]:
+        wanted = set(starts)
+        if wanted:
+            rows = self.store.read(Query())
+            yield from islice((found for found in rows if found[0] in wanted), _SAMPLE)
+
+    def _rows_gone(self) -> Iterator[Finding]:
+        now = self.keys.now()
+        late = [
+            epoch.start
+            for epoch in self.store.epochs()
+            if all(now - _GRACE >= self.keys.terms.deadline(lane, epoch.start) for lane in LANES)
+        ]
+        yield Finding("retention-rows", f"{len(late)} epochs of rows are past every deadline", not late)
+
+    def _lost_keys(self) -> Iterator[Finding]:
+        """An epoch with tokens and neither key nor tombstone: lost, which is told apart from destroyed."""
+        live, gone = self.keys.census()
+        known = live.keys() | gone.keys()
+        lost = [
+            (lane, epoch)
+            for epoch in self.store.epochs()
+            for lane in epoch.lanes
+            if (lane, epoch.start) not in known
+        ]
+        if lost:
+            yield Finding(
+                "keys-lost", f"{len(lost)} keys are lost, not destroyed: their addresses are unreadable", True
+            )
+
+    def _canaries(self) -> Iterator[Finding]:
+        found = sorted({path.relative_to(self.data).as_posix() for path, _ in search(self.data, CANARIES)})
+        text = (
+            f"documentation addresses in the clear in {', '.join(found)}"
+            if found
+            else "no address in the clear"
+        )
+        yield Finding("retention-canary", text, not found)
+
+    def _heartbeat(self) -> Iterator[Finding]:
+        last = [beat for beat in beats(self.data) if not beat.get("closed")]
+        ages = sorted(self.keys.now() / 1000 - beat["time"] for beat in last)
+        dead = [age for age in ages if age > STALE]
+        text = f"{len(last) - len(dead)} writers alive, {len(dead)} ended without saying so"
+        yield Finding("writer-alive", text, len(dead) < len(ages) or not ages)
+
+    def _counts(self) -> Iterator[Finding]:
+        for name, why in (
+            ("dropped", "the queue was full"),
+            ("failed", "the store did not answer for too long"),
+            ("unsealed", "no key could be had; they are stored without address"),
+            ("trimmed", "the size cap was reached; they went early"),
+        ):
+            if count := sum(beat.get(name, 0) for beat in beats(self.data)):
+                yield Finding(f"rows-{name}", f"{count} rows {name} in the last day: {why}", True)
+
+    def _secure_delete(self) -> Iterator[Finding]:
+        on = self.store.health().get("secure_delete")
+        if on is not None:
+            yield Finding(
+                "store-secure-delete", f"deleted rows are {'' if on else 'not '}overwritten", bool(on)
+            )
+
+    def _beside(self) -> Iterator[Finding]:
+        if self.keys_folder.resolve().is_relative_to(self.data.resolve()):
+            text = (
+                "the keys lie in the data folder: a backup of both keeps addresses readable (PRIVACYMW_KEYS)"
+            )
+            yield Finding("keys-beside-rows", text, True)

@@ -1,0 +1,129 @@
+"""The hand-off from the request to the log: a bounded queue and one writer thread in a process."""
+
+import atexit
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator
+
+from privacymw.store.events import Event
+from privacymw.store.fork import watch
+from privacymw.store.writer import Writer
+
+CAPACITY = 20_000
+DRAIN = 0.25
+"""Seconds between two drains: the longest an address is in memory in the clear, however the store does."""
+
+
+class Journal:
+    """Takes events and never blocks, raises or does I/O; made by `open_journal`.
+
+    The thread starts with the first event, not before: a server that forks after loading has none to lose.
+    A fork leaves the child with an empty queue and a thread of its own to start; what waited is the
+    parent's.
+    """
+
+    def __init__(self, writer: Writer, *, capacity: int = CAPACITY, interval: float = DRAIN) -> None:
+        self._writer = writer
+        self._capacity, self._interval = capacity, interval
+        self._dropped = 0
+        self._closed = False
+        self._renew()
+        watch(self)
+        _close_at_exit(self)
+
+    def _renew(self) -> None:
+        self._queue: deque[Event] = deque()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()  # around starting, and the count of drops
+        self._turning = threading.Lock()  # around a turn: the thread's, or a flush's
+        self._wake = threading.Event()
+
+    def put(self, event: Event) -> None:
+        """Hand an event over; when the queue is full it is dropped and counted."""
+        queue = self._queue
+        if len(queue) < self._capacity:
+            queue.append(event)
+            if self._thread is None:
+                self.start()
+        else:
+            self._drop()
+
+    def _drop(self) -> None:
+        with self._lock:
+            self._dropped += 1
+
+    def start(self) -> None:
+        """Start the thread, if there is none; call it in a worker so that an idle site keeps time."""
+        with self._lock:
+            if self._thread is None and not self._closed:
+                thread = threading.Thread(target=self._run, name="privacymw-writer", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is about to end, or has no thread to give
+                    return
+                self._thread = thread
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.wait(self._writer.retention.pause(self._interval))
+            with self._turning:
+                self._wake.clear()
+                self._writer.turn(self._drain(), self._dropped)
+
+    def _drain(self) -> Iterator[Event]:
+        for _ in range(len(self._queue)):
+            yield self._queue.popleft()
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """Store what was put, in this thread; False if the store did not take it in `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while self._queue or self._writer.backlog.waiting or self._turning.locked():
+            if not self._turning.acquire(timeout=max(end - time.monotonic(), 0)):
+                return False
+            try:
+                self._writer.turn(self._drain(), self._dropped, now=True)
+            finally:
+                self._turning.release()
+            if self._writer.backlog.waiting:
+                if time.monotonic() >= end:
+                    return False
+                time.sleep(0.02)
+        return True
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Store what waits, stop the thread, say goodbye. What is put afterwards is dropped and counted."""
+        if self._closed:
+            return
+        self._capacity, self._closed = 0, True
+        end = time.monotonic() + timeout
+        self._wake.set()
+        self.flush(timeout)
+        if self._thread and self._thread is not threading.current_thread():
+            self._thread.join(max(end - time.monotonic(), 0.1))
+        self._writer.close(self._dropped)
+
+    def counts(self) -> dict[str, int]:
+        """Rows of this process: stored, waiting (sealed), dropped, failed, unsealed, trimmed."""
+        return self._writer.counts(self._dropped)
+
+    def before_fork(self) -> None:
+        """Nothing: the queue is copied whole."""
+
+    def after_fork(self, *, child: bool) -> None:
+        """The child begins anew; the thread, and whatever it was doing, stayed behind."""
+        if child:
+            self._renew()
+            self._dropped = 0
+            self._writer.renew()
+
+
+def _close_at_exit(journal: Journal) -> None:
+    weak = weakref.ref(journal)
+
+    def close() -> None:
+        if alive := weak():
+            alive.close()
+
+    atexit.register(close)

@@ -1,0 +1,115 @@
+"""The log as the command line reads it: addresses come out only as far as live keys open them."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from privacymw.address import network, network_text, pack, unpack
+from privacymw.errors import StoreError
+from privacymw.store.base import LANES, Query, Store
+from privacymw.store.keys import Keys
+from privacymw.store.retention import sweep
+
+
+class Entry(NamedTuple):
+    """One request as a person reads it; `address` and `network` are text, None if not known any more.
+
+    `when` is Unix time in seconds, `duration` seconds.
+    """
+
+    when: float
+    address: str | None
+    network: str | None
+    method: str
+    route: str
+    status: int
+    duration: float
+
+    def __repr__(self) -> str:
+        return f"Entry(when={self.when}, address=<hidden>, method={self.method!r}, status={self.status})"
+
+
+class Reader:
+    """Reads rows and opens their addresses; each use of a key checks its deadline.
+
+    `data` and `keys_folder` are where the site keeps them.
+    """
+
+    def __init__(self, store: Store, keys: Keys, *, data: Path, keys_folder: Path) -> None:
+        self.store, self.keys = store, keys
+        self.data, self.keys_folder = data, keys_folder
+
+    def rows(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        statuses: Sequence[int] = (),
+        address: str | None = None,
+        network: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Entry]:
+        """Entries, newest last.
+
+        Args:
+            since: Unix seconds, included.
+            until: Unix seconds, excluded.
+            statuses: only these status codes; empty: all.
+            address: only this client, found by computing its token under each live key.
+            network: only this network ("203.0.113.0/24", or any address of it), found the same way.
+            limit: the newest so many.
+
+        Raises:
+            StoreError: the text is not an address, or the store fails.
+        """
+        wanted = {lane: _packed(text) for lane, text in (("address", address), ("network", network)) if text}
+        query = Query(
+            since=None if since is None else round(since * 1000),
+            until=None if until is None else round(until * 1000),
+            statuses=tuple(statuses),
+            tokens=self._tokens(wanted) if wanted else None,
+            limit=limit,
+        )
+        for epoch, row in self.store.read(query):
+            net = self._open("network", epoch, row.network)
+            client = self._open("address", epoch, row.address)
+            yield Entry(
+                row.when / 1000,
+                unpack(client) if client else None,
+                network_text(net) if net else None,
+                row.method,
+                row.route,
+                row.status,
+                row.duration / 1_000_000,
+            )
+
+    def _open(self, lane: str, epoch: int, token: bytes | None) -> bytes | None:
+        seal = self.keys.opening(lane, epoch) if token else None
+        return seal.open(token) if seal and token else None
+
+    def _tokens(self, wanted: dict[str, bytes]) -> dict[int, list[tuple[str, bytes]]]:
+        tokens: dict[int, list[tuple[str, bytes]]] = {}
+        for lane, packed in wanted.items():
+            for info in self.keys.home.live():
+                seal = self.keys.opening(lane, info.start) if info.lane == lane else None
+                if seal:
+                    part = network(packed) if lane == LANES[1] else packed
+                    tokens.setdefault(info.start, []).append((lane, seal.seal(part)))
+        return tokens
+
+    def purge(self) -> int:
+        """Do what a running site does itself: destroy keys that are due, sweep rows; how many keys died."""
+        died = self.keys.destroy_overdue()
+        for _ in sweep(self.store, self.keys):
+            time.sleep(0.002)  # the site's writers get their turn
+        return died
+
+
+def _packed(text: str) -> bytes:
+    packed = pack(text.partition("/")[0])
+    if packed is None:
+        raise StoreError(
+            "this is not an address or network; allowed: 203.0.113.9, 2001:db8::1, 203.0.113.0/24"
+        )
+    return packed

@@ -1,0 +1,92 @@
+"""When keys die and rows go: first the keys, whatever the store does; then, bit by bit, the rows."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from privacymw.errors import StoreError
+from privacymw.store.base import LANES, Store
+from privacymw.store.keys import Keys
+
+_ROUND = 600_000  # ms between two looks when no deadline is near
+_LEASE = 60_000  # ms; a sweeper that was killed is replaced after this
+_SETTLE_TRIES = 20
+
+
+def sweep(store: Store, keys: Keys) -> Iterator[None]:
+    """Take away what nobody may read any more, one short transaction a step; stop where you like."""
+    live, gone = keys.census()
+    touched = False
+    for epoch in store.epochs():
+        dead = keys.dead_lanes(epoch.start, live, gone.keys())
+        if len(dead) == len(LANES):
+            touched = True
+            yield from store.purge(epoch.start)
+            continue
+        for lane in set(dead).intersection(epoch.lanes):
+            touched = True
+            yield from store.forget(epoch.start, lane)
+    if touched:
+        yield from _settle(store)
+
+
+def _settle(store: Store) -> Iterator[None]:
+    """A reader with an old snapshot keeps deleted rows in the log file: try a few times, then leave it."""
+    for _ in range(_SETTLE_TRIES):
+        if store.settle():
+            return
+        yield
+
+
+class Retention:
+    """The clock of one process. Every process ends keys, which is idempotent; one at a time sweeps rows."""
+
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self._store, self._keys = store, keys
+        self._next_round = 0
+        self._due = True
+        self._steps: Iterator[None] | None = None
+
+    def begin(self) -> None:
+        """Before the first request: what is overdue dies now; StoreError if it cannot."""
+        self._keys.destroy_overdue()
+        with suppress(StoreError):  # a full disk: the site starts, rows are kept without address
+            self._keys.prepare()
+
+    def destroy(self) -> None:
+        """End the keys that are due, and see to it that their rows go; cheap when nothing is due."""
+        now = self._keys.now()
+        if now >= self._keys.next_deadline() or not 0 < self._next_round - now <= _ROUND:
+            self._next_round, self._due = now + _ROUND, True
+            self._keys.destroy_overdue()
+
+    def prepare(self) -> None:
+        """Keys for this epoch and the next."""
+        self._keys.prepare()
+
+    def work(self, owner: str, seconds: float) -> None:
+        """Sweep for so long at most, and half of that asleep: writers of other processes get their turn."""
+        if self._due and self._steps is None:
+            self._due = False
+            if self._store.lease(owner, self._keys.now(), _LEASE):
+                self._steps = sweep(self._store, self._keys)
+        end = time.monotonic() + seconds
+        while self._steps and (begun := time.monotonic()) < end:
+            self._step()
+            time.sleep(min(time.monotonic() - begun, seconds))
+
+    def _step(self) -> None:
+        steps, self._steps = self._steps, None
+        if steps:
+            try:
+                next(steps)
+            except StopIteration:
+                return
+            except StoreError:
+                self._due = True
+                raise
+            self._steps = steps
+
+    def pause(self, most: float) -> float:
+        """Seconds until the next key is due, `most` at most."""
+        return min(max((self._keys.next_deadline() - self._keys.now()) / 1000, 0.01), most)

@@ -1,0 +1,258 @@
+"""The embedded store: one SQLite file, which every worker process of a machine shares.
+
+One table an epoch, or an hour if epochs are shorter, and no index on tokens: a purge ends in DROP, and with
+`secure_delete` nothing readable stays in old pages. Indexes were seen to leave copies behind.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from privacymw.store.base import LANES, Batch, Epoch, Query, Row
+from privacymw.store.files import search
+from privacymw.store.sqlite_file import SqliteFile
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_Found = tuple[int, Row]  # epoch start, row
+_HOUR = 3_600_000
+_DAY = 86_400_000
+_CUT = 400  # rows deleted in one transaction: about 2 ms, so that no writer waits long
+_PAGE = 2000  # rows read at once
+_TRIM_STEPS = 25
+_PATIENCE = 0.1  # seconds a writer waits for another process; longer, and the next drain would be late
+
+_CREATE_LOG = (
+    "create table if not exists {log} (id integer primary key, epoch integer not null, at integer not null,"
+    " address blob, network blob, method text, route text, status integer, duration integer)"
+)
+_ENTER = (
+    "insert into epoch values (?, ?, ?, ?) on conflict (start) do update set"
+    " address = max(address, excluded.address), network = max(network, excluded.network)"
+)
+_INSERT = "insert into {log} (epoch, at, address, network, method, route, status, duration) values "
+_VALUES = "(?,?,?,?,?,?,?,?)"
+_LIMIT_VARIABLES = 9  # SQLITE_LIMIT_VARIABLE_NUMBER of sqlite3, which is not imported yet
+_COLUMNS = _VALUES.count("?")
+_CUT_EPOCH = "delete from {log} where id in (select id from {log} where epoch = ? limit ?)"
+_CUT_OLDEST = "delete from {log} where id in (select id from {log} order by id limit ?)"
+_NEXT_TOKENS = (
+    "select max(id) from (select id from {log} where id > ? and epoch = ? and {lane} is not null"
+    " order by id limit ?)"
+)
+_FORGET = "update {log} set {lane} = null where id > ? and id <= ? and epoch = ?"
+_FORGOTTEN = "update epoch set {lane} = 0 where start = ?"
+_READ = (
+    "select id, epoch, at, address, network, method, route, status, duration from {log}"
+    " where id {beyond} ? and {where} order by id {order} limit ?"
+)
+
+
+class SqliteStore:
+    """Rows in a SQLite file.
+
+    Args:
+        path: of the file; its folder is made private, the file 0600.
+        max_bytes: size cap; the oldest rows go first.
+        create: make folder and file if they are not there.
+        patience: seconds to wait for another process's transaction.
+
+    Raises:
+        StoreError: the file or folder cannot be made, opened or written, or comes from a newer version.
+    """
+
+    def __init__(
+        self, path: Path, *, max_bytes: int = 1 << 30, create: bool = True, patience: float = _PATIENCE
+    ) -> None:
+        self.path = path
+        self._max_bytes = max_bytes
+        self._file = SqliteFile(path, create=create, patience=patience)
+
+    def write(self, batch: Batch) -> None:
+        """One transaction; one statement for as many rows as SQLite takes.
+
+        Not `executemany`: it gives the interpreter away after each row, and a busy handler starves it.
+        """
+        with self._file.writing() as db:
+            log = self._enter(db, batch)
+            most = db.getlimit(_LIMIT_VARIABLES) // _COLUMNS
+            for first in range(0, len(batch.rows), most):
+                part = batch.rows[first : first + most]
+                values = chain.from_iterable((batch.epoch, *row) for row in part)
+                db.execute(_INSERT.format(log=log) + ",".join([_VALUES] * len(part)), tuple(values))
+
+    def _enter(self, db: "sqlite3.Connection", batch: Batch) -> str:
+        lanes = [any(row[1 + place] for row in batch.rows) for place in range(len(LANES))]
+        db.execute(_ENTER, (batch.epoch, f"log_{batch.epoch // _HOUR}", *lanes))
+        log = self._log_of(db, batch.epoch)
+        db.execute(_CREATE_LOG.format(log=log))
+        return log
+
+    @staticmethod
+    def _log_of(db: "sqlite3.Connection", epoch: int) -> str:
+        found = db.execute("select log from epoch where start = ?", (epoch,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def epochs(self) -> list[Epoch]:
+        """The epochs that have rows, oldest first."""
+        with self._file.using() as db:
+            rows = db.execute("select start, address, network from epoch order by start").fetchall()
+        return [
+            Epoch(start, tuple(lane for lane, here in zip(LANES, has, strict=True) if here))
+            for start, *has in rows
+        ]
+
+    def read(self, query: Query) -> Iterator[_Found]:
+        """In the order stored, newest last: the order of time, but for batches that had to be tried again."""
+        if query.limit is None:
+            for log, epochs in self._logs(query):
+                yield from self._rows(log, epochs, query, newest_first=False)
+            return
+        found: list[_Found] = []
+        for log, epochs in reversed(self._logs(query)):
+            rows = self._rows(log, epochs, query, newest_first=True)
+            found.extend(row for row, _ in zip(rows, range(query.limit - len(found)), strict=False))
+        yield from reversed(found)
+
+    def _logs(self, query: Query) -> list[tuple[str, list[int]]]:
+        logs: dict[str, list[int]] = {}
+        since = query.since - _DAY - _HOUR if query.since is not None else None  # an epoch is a day at most
+        with self._file.using() as db:
+            for start, log in db.execute("select start, log from epoch order by start").fetchall():
+                if (since is None or start >= since) and (query.tokens is None or start in query.tokens):
+                    logs.setdefault(log, []).append(start)
+        return list(logs.items())
+
+    def _rows(self, log: str, epochs: Sequence[int], query: Query, *, newest_first: bool) -> Iterator[_Found]:
+        where, values = _conditions(epochs, query)
+        beyond, order, last = ("<", "desc", 1 << 62) if newest_first else (">", "asc", 0)
+        statement = _READ.format(log=log, beyond=beyond, where=where, order=order)
+        page: list[tuple[Any, ...]] | None = None
+        while page is None or len(page) == _PAGE:
+            with self._file.using() as db:
+                here = db.execute("select 1 from sqlite_master where name = ?", (log,)).fetchone()
+                page = (
+                    db.execute(statement, (last, *values, _PAGE)).fetchall() if here else []
+                )  # purged while we read
+            for _, epoch, *columns in page:
+                yield epoch, Row(*columns)
+            last = page[-1][0] if page else last
+
+    def forget(self, epoch: int, lane: str) -> Iterator[None]:
+        """Take one lane's tokens out: without their key they still say who is the same."""
+        last: int | None = 0
+        while last is not None:
+            last = self._forget_some(epoch, lane, last)
+            yield
+
+    def _forget_some(self, epoch: int, lane: str, last: int) -> int | None:
+        column = LANES[LANES.index(lane)]
+        with self._file.writing() as db:
+            if log := self._log_of(db, epoch):
+                some = (last, epoch, _CUT)
+                upto = db.execute(_NEXT_TOKENS.format(log=log, lane=column), some).fetchone()[0]
+                if upto is not None:
+                    db.execute(_FORGET.format(log=log, lane=column), (last, upto, epoch))
+                    return int(upto)
+                db.execute(_FORGOTTEN.format(lane=column), (epoch,))
+        return None
+
+    def purge(self, epoch: int) -> Iterator[None]:
+        """Delete in short transactions, then drop: DROP of a full table blocks writers for half a second."""
+        while self._cut(epoch):
+            yield
+        yield
+
+    def _cut(self, epoch: int) -> bool:
+        with self._file.writing() as db:
+            log = self._log_of(db, epoch)
+            if not log:
+                return False
+            if db.execute(_CUT_EPOCH.format(log=log), (epoch, _CUT)).rowcount:
+                return True
+            db.execute("delete from epoch where start = ?", (epoch,))
+            if not db.execute("select 1 from epoch where log = ?", (log,)).fetchone():
+                db.execute(f"drop table if exists {log}")
+        return False
+
+    def trim(self) -> int:
+        """Rows that had to go to keep within the size cap; a bounded number a call."""
+        cut = 0
+        for _ in range(_TRIM_STEPS):
+            if self._used() <= self._max_bytes:
+                break
+            cut += self._cut_oldest()
+        return cut
+
+    def _used(self) -> int:
+        with self._file.using() as db:
+            pages, free, size = (
+                int(db.execute(f"pragma {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return (pages - free) * size
+
+    def _cut_oldest(self) -> int:
+        with self._file.writing() as db:
+            oldest = db.execute("select log from epoch order by start limit 1").fetchone()
+            if not oldest:
+                return 0
+            cut = db.execute(_CUT_OLDEST.format(log=oldest[0]), (_CUT,)).rowcount
+            if not cut:
+                db.execute("delete from epoch where log = ?", oldest)
+                db.execute(f"drop table if exists {oldest[0]}")
+            return cut
+
+    def settle(self) -> bool:
+        """Empty the write-ahead log, which keeps what was deleted; False if somebody is in the way."""
+        return self._file.checkpoint()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens it anew."""
+        self._file.close()
+
+    def lease(self, owner: str, now: int, lasting: int) -> bool:
+        """One sweeper at a time; a lease that ends later than anyone could have asked for is void."""
+        with self._file.writing() as db:
+            held = db.execute("select owner, until from lease").fetchone()
+            if held and held[0] != owner and now < held[1] <= now + lasting:
+                return False
+            db.execute("insert or replace into lease values (1, ?, ?)", (owner, now + lasting))
+        return True
+
+    def scan_for(self, needles: Sequence[bytes]) -> set[bytes]:
+        """Which byte strings are in the file, its write-ahead log or its shared memory."""
+        with self._file.using():
+            mine = {self.path.name, f"{self.path.name}-wal", f"{self.path.name}-shm"}
+            return {needle for path, needle in search(self.path.parent, needles) if path.name in mine}
+
+    def health(self) -> dict[str, object]:
+        """Size in bytes and its cap, number of epochs, and the settings the promises rest on."""
+        with self._file.using() as db:
+            return {
+                "kind": "sqlite",
+                "bytes": self._used(),
+                "max_bytes": self._max_bytes,
+                "epochs": db.execute("select count(*) from epoch").fetchone()[0],
+                "secure_delete": bool(db.execute("pragma secure_delete").fetchone()[0]),
+                "journal_mode": db.execute("pragma journal_mode").fetchone()[0],
+            }
+
+
+def _conditions(epochs: Sequence[int], query: Query) -> tuple[str, list[object]]:
+    """The where clause and its values; values are bound, never written into the text."""
+    parts: list[tuple[str, Sequence[object]]] = [("1", ())]
+    if query.since is not None:
+        parts.append(("at >= ?", (query.since,)))
+    if query.until is not None:
+        parts.append(("at < ?", (query.until,)))
+    if query.statuses:
+        marks = ",".join("?" * len(query.statuses))
+        parts.append((f"status in ({marks})", tuple(query.statuses)))
+    if query.tokens is not None:
+        wanted = [(start, *pair) for start in epochs for pair in query.tokens[start]]
+        either = " or ".join(f"(epoch = ? and {LANES[LANES.index(lane)]} = ?)" for _, lane, _ in wanted)
+        parts.append((f"({either or 0})", [value for start, _, token in wanted for value in (start, token)]))
+    return " and ".join(text for text, _ in parts), [value for _, values in parts for value in values]

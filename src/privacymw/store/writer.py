@@ -1,0 +1,111 @@
+"""One turn of the writer: seal, keep deadlines, write, sweep, give a sign of life; none stops another."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from privacymw.store.backlog import Backlog
+from privacymw.store.events import Event, Sealer
+from privacymw.store.heartbeat import Heartbeat
+from privacymw.store.retention import Retention
+
+_SWEEP = 0.1  # seconds of sweeping in one turn
+_log = logging.getLogger("privacymw.store")
+
+
+class Keeps(Protocol):
+    """The two calls of a store that a writer makes itself."""
+
+    def trim(self) -> int:
+        """See Store."""
+
+    def health(self) -> Mapping[str, object]:
+        """See Store."""
+
+    def close(self) -> None:
+        """See Store."""
+
+
+class Writer:
+    """What the writer thread does; `turn` is called by one thread at a time and never raises.
+
+    Args:
+        store: kept within its size, and asked about itself for the heartbeat.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        sealer: Sealer,
+        backlog: Backlog,
+        retention: Retention,
+        heartbeat: Callable[[], Heartbeat],
+        store: "Keeps",
+        clock: Callable[[], float],
+    ) -> None:
+        self.sealer, self.backlog, self.retention = sealer, backlog, retention
+        self._new_heartbeat = heartbeat
+        self._store, self._clock = store, clock
+        self._troubles: set[str] = set()
+        self.renew()
+        retention.begin()
+
+    def renew(self) -> None:
+        """Forget what belongs to the process before a fork: its parent stores that."""
+        self.backlog.give_up()
+        self.backlog.stored = self.backlog.failed = self.sealer.unsealed = self.trimmed = 0
+        self.heartbeat = self._new_heartbeat()
+
+    def turn(self, events: Iterable[Event], dropped: int, *, now: bool = False) -> None:
+        """Seal the events at once; then whatever is due. `dropped` is told, `now` tries the store at once."""
+        self._try("seal", lambda: self.backlog.add(self.sealer.seal(events)))
+        self._try("keys", self.retention.destroy)
+        self._try("next keys", self.retention.prepare)
+        self._try("store", lambda: self.backlog.write(self.sealer.current, now=now))
+        self._try("sweep", lambda: self.retention.work(self.heartbeat.owner, _SWEEP))
+        if self.heartbeat.due():
+            self._try("size", self._keep_size)
+            self._try("heartbeat", lambda: self._beat(dropped))
+
+    def close(self, dropped: int) -> None:
+        """Give up what could not be stored, and say goodbye."""
+        if lost := self.backlog.give_up():
+            _log.warning("%d rows of the diagnostics log could not be stored before the end", lost)
+        self._try("heartbeat", lambda: self._beat(dropped, closed=True))
+        self._try("close", self._store.close)
+
+    def counts(self, dropped: int) -> dict[str, int]:
+        """Rows of this process by what became of them."""
+        return {
+            "stored": self.backlog.stored,
+            "waiting": self.backlog.waiting,
+            "dropped": dropped,
+            "failed": self.backlog.failed,
+            "unsealed": self.sealer.unsealed,
+            "trimmed": self.trimmed,
+        }
+
+    def _beat(self, dropped: int, *, closed: bool = False) -> None:
+        facts: dict[str, Any] = {**self.counts(dropped), "troubles": sorted(self._troubles), "store": None}
+        self._try("facts", lambda: facts.update(store=self._store.health()))
+        self.heartbeat.beat(facts, when=self._clock(), closed=closed)
+
+    def _keep_size(self) -> None:
+        if trimmed := self._store.trim():
+            self.trimmed += trimmed
+            _log.warning("the diagnostics log is full: its %d oldest rows went early", trimmed)
+
+    def _try(self, what: str, act: Callable[[], object]) -> None:
+        """Nothing may end the thread; a trouble is logged when it comes and when it goes, not in between."""
+        try:
+            tried = act()
+        except Exception as error:
+            if what not in self._troubles:
+                # The type and text of our own errors; never a traceback, whose locals hold addresses.
+                _log.warning("diagnostics log, %s: %s: %s", what, type(error).__name__, error)
+            self._troubles.add(what)
+        else:
+            if what in self._troubles and tried is not False:
+                self._troubles.discard(what)
+                _log.warning("diagnostics log, %s: well again", what)

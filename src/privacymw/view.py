@@ -1,0 +1,73 @@
+"""What a view may ask of the visit it answers: `privacymw.visit(request)`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from privacymw.address import unpack
+from privacymw.core import MARKER, Exchange
+from privacymw.errors import PrivacyError
+from privacymw.promises.choices import Preferences, VisitorChoices
+from privacymw.promises.signals import SignalsSent
+
+
+class Visit:
+    """One visit, as far as the policy lets the app see it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    @property
+    def choices(self) -> VisitorChoices:
+        """What the visitor allows: `visit.choices.allows("statistics")`."""
+        choices: VisitorChoices = self._asked("choices")
+        return choices
+
+    @property
+    def preferences(self) -> Preferences:
+        """The app's own preferences, to read and to set: `visit.preferences["language"] = "es"`."""
+        preferences: Preferences = self._asked("preferences")
+        return preferences
+
+    @property
+    def signals(self) -> SignalsSent:
+        """What the browser said of itself: `visit.signals.gpc`."""
+        signals: SignalsSent = self._asked("signals")
+        return signals
+
+    @property
+    def client(self) -> str | None:
+        """The visitor's address behind the trusted proxies; None where it is not known."""
+        packed = self._exchange.origin.packed
+        return None if packed is None else unpack(packed)
+
+    def outbound_url(self, url: str) -> str:
+        """The link to put into a page in place of `url`: the leaving page's, where it leaves the site."""
+        address: str = self._asked("outbound_url")(url)
+        return address
+
+    def _asked(self, name: str) -> Any:
+        try:
+            return self._exchange.ask(name)
+        except KeyError:
+            raise PrivacyError(
+                f"visit.{name}: no promise in force offers it; without a secret that all workers share "
+                "(PRIVACYMW_SECRET_KEY or PRIVACYMW_DATA) no choice can be kept"
+            ) from None
+
+
+def visit(request: Any) -> Visit:
+    """The visit of a request: a WSGI environ, an ASGI scope, or a Flask or Starlette request.
+
+    Raises:
+        PrivacyError: privacymw is not in front of this request.
+    """
+    carrier = request
+    if not isinstance(request, Mapping):
+        carrier = getattr(request, "environ", None) or getattr(request, "scope", None) or {}
+    exchange = carrier.get(MARKER)
+    if not isinstance(exchange, Exchange):
+        raise PrivacyError(
+            "privacymw is not in front of this request: wrap the app, "
+            "app.wsgi_app = PrivacyMiddleware(app.wsgi_app) or app = PrivacyMiddleware(app)"
+        )
+    return Visit(exchange)

@@ -1,0 +1,48 @@
+"""Fixtures for every test: a certificate, and a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from servers import Certificate, needed
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+# No look-ups and no downloads of its own: a test speaks with this machine only.
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return Certificate.make(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. Playwright keeps an event loop in this thread: no asyncio.run in the same module."""
+    program = needed("chromium", "chromium-browser", "google-chrome")
+    from playwright.sync_api import sync_playwright  # only where a browser is driven
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS, timeout=60_000)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a visitor nobody has seen before, who takes our own certificate."""
+    with browser.new_context(ignore_https_errors=True) as context:
+        yield context.new_page()
