@@ -177,6 +177,21 @@ def test_what_follows_a_replaced_answer_is_dropped() -> None:
     assert fed == []
 
 
+def test_an_answer_is_replaced_at_once() -> None:
+    heard: list[list[str]] = []
+    wire = Wire()
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({**START, "status": 404})
+        heard.append(wire.kinds)
+        await send(LAST)
+        heard.append(wire.kinds)
+
+    face = PrivacyMiddleware(app, pipeline(Pages()))
+    run_asyncio(face, scope_of(Request(path="/privacy")), wire.receive, wire.send)
+    assert heard == [["http.response.start", "http.response.body"]] * 2
+
+
 HEADERS: list[Any] = [
     [(b"Content-Type", b"text/html"), (b"CONTENT-LENGTH", b"3"), (b"X-A", b"1")],
     [[b"Content-Type", b"text/html"], [b"content-length", b"3"], [b"X-A", b"1"]],

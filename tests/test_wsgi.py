@@ -25,7 +25,7 @@ from faces import (
     pipeline,
     validated,
 )
-from privacymw.core import MARKER, Keeper, Outcome
+from privacymw.core import MARKER, Exchange, Keeper, Outcome, text_reply
 from privacymw.wsgi import PrivacyMiddleware
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -453,6 +453,15 @@ def test_the_environ_itself_is_passed_where_nothing_is_hidden() -> None:
 def test_the_app_is_not_asked_where_we_answer() -> None:
     for path, keeper in (("/", Refuses()), ("/privacy/notice", Pages()), ("/privacy/form", Pages())):
         ask_wsgi(validated(raises_at_once, pipeline(keeper)), environ_of(Request(path=path)))
+
+
+@pytest.mark.parametrize(("status", "line"), [(451, "451 Unavailable For Legal Reasons"), (299, "299 Unknown")])
+def test_status_lines_of_our_own(status: int, line: str) -> None:
+    class Says(Keeper):
+        def on_request(self, exchange: Exchange) -> None:
+            exchange.answer(text_reply(status, ""))
+
+    assert ask_wsgi(validated(listed, pipeline(Says())), environ_of(Request())).status == line
 
 
 def test_content_type_and_length_have_names_of_their_own() -> None:
