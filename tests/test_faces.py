@@ -294,6 +294,14 @@ def test_observing_counts_refusals_and_failures(face: str) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
+def test_observing_counts_a_fallback_and_shows_the_apps_page(face: str) -> None:
+    counted: list[tuple[str, str]] = []
+    pipe = pipeline(Pages(), kind=PIPELINES["observe"], count=lambda *what: counted.append(what))
+    assert FACES[face](pipe, Site(404), Request(path="/privacy")) == (404, [TYPED], HELLO)
+    assert counted == [("answers", "200")]
+
+
+@pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("broken", ["feed", "close"])
 def test_a_failing_transform_does_not_break_a_dry_run(face: str, broken: str) -> None:
     class Breaks(Keeper):
