@@ -121,7 +121,7 @@ def test_only_declared_names_are_known() -> None:
         *("forwarded", "x-forwarded-for", "x-forwarded-proto"), *("cookie", "accept", "x-sent")
     }  # fmt: skip
     assert pipe.response_names == {
-        *("content-type", "content-length"),
+        *("content-type", "content-length", "cache-control", "vary"),
         *("x-content-type-options", "link", "strict-transport-security", "x-open"),
         *("vary", "cache-control"),
     }

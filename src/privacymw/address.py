@@ -83,6 +83,14 @@ def _kept_bytes(packed: bytes) -> int:
     return 5 if packed[:2] == _SIX_TO_FOUR else 6
 
 
+def is_private(text: str) -> bool:
+    """Whether an address is of this machine or of a private network, so that it names no visitor."""
+    import ipaddress
+
+    packed = pack(text)
+    return packed is not None and ipaddress.ip_address(unpack(packed)).is_private
+
+
 class Origin(NamedTuple):
     """Where a request came from, as far as trusted parties say.
 
@@ -134,6 +142,14 @@ class Forwarding:
             return Origin(packed, direct, True)
         client, schemes = self._told(packed, headers)
         return Origin(client, _one(schemes) if schemes else direct, False)
+
+    def already(self, peer: str | None, scheme: str) -> Origin:
+        """The client that the server itself found behind a proxy it trusts.
+
+        Its `http` is as sure as a trusted proxy's only where the operator told us of a proxy too.
+        """
+        trusts = self._hops or self._networks or self._unix
+        return Origin(pack(peer), _SCHEMES.get(scheme) if trusts else _DIRECT.get(scheme), False)
 
     def _told(self, packed: bytes | None, headers: Mapping[str, str]) -> "_Told":
         """The client and the schemes that the trusted hops name, read from one family of headers.

@@ -73,15 +73,18 @@ class PrivacyMiddleware:
             if name in headers:  # cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)
                 text = headers[name] + ("; " if name == "cookie" else ", ") + text
             headers[name] = text
-        client = scope.get("client")
+        peer, port = scope.get("client") or (None, None)
+        # uvicorn believes proxies itself, and then gives the client without its port.
+        resolved = port == 0 and peer is not None and peer in headers.get("x-forwarded-for", "")
         exchange = scope[MARKER] = self.pipeline.begin(
             scope.get("method", "GET"),
             root,
             path,
             (scope.get("query_string") or b"").decode("latin-1"),
             _SCHEMES.get(scope.get("scheme", ""), "http"),
-            client[0] if client else None,
+            peer,
             headers,
+            resolved=resolved,
         )
         return exchange
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from privacymw.address import Forwarding
+from privacymw.address import Forwarding, is_private
 from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, Reply, text_reply
 from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, made_private, with_vary
 
@@ -72,7 +72,7 @@ class Pipeline:
 
     def begin(
         self, method: str, root: str, path: str, query: str, scheme: str, peer: str | None,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str], *, resolved: bool = False,
     ) -> Exchange:  # fmt: skip
         """The exchange of a request whose request hooks have run.
 
@@ -82,13 +82,32 @@ class Pipeline:
             scheme: `http` or `https`, as the server sees it.
             peer: the socket's other end, or None where there is none.
             headers: the declared request headers, lower-case names, several fields joined.
+            resolved: the server has already put what its own trusted proxy says in place of peer and scheme.
         """
-        origin = self.forwarding.resolve(peer, scheme, headers)
+        forwarding = self.forwarding
+        origin = forwarding.already(peer, scheme) if resolved else forwarding.resolve(peer, scheme, headers)
+        if origin.untold:
+            self._untold(peer)
         exchange = Exchange(self, method, root, path, query, scheme, headers, origin)
         self.ask(exchange)
         if path.startswith(self._below) and exchange.reply is None:
             self._turn_to(exchange, path[len(self._below) :])
         return exchange
+
+    def _untold(self, peer: str | None) -> None:
+        """Tells once that somebody sends forwarded headers whom nobody told us to trust.
+
+        The peer is named only where it cannot be a visitor: on this machine or in a private network.
+        """
+        self.count("proxies", "forwarded headers from a peer that is not trusted")
+        if "untold" not in self._told:
+            self._told.add("untold")
+            near = peer if peer and is_private(peer) else "<the network of your proxy>"
+            log.warning(
+                "a peer that is not trusted sends forwarded headers: if it is your proxy, it is logged in place of "
+                "your visitors, and https is not recognised. To paste:\n  PRIVACYMW_TRUSTED_PROXIES=%s",
+                near or "unix",
+            )
 
     def ask(self, exchange: Exchange) -> None:
         """Runs the request hooks."""
