@@ -95,7 +95,8 @@ class PrivacyMiddleware:
             if exchange.job is not None:
                 exchange.reply = await _run(exchange.job, receive)
             elif exchange.reply is None:
-                turn.scope = _edited(scope, exchange)
+                if exchange.edits or exchange.rewrites:
+                    turn.scope = _edited(scope, exchange)
                 await self.app(turn.scope, receive, turn.send)
             if exchange.reply is not None and turn.outcome is not Outcome.ENDED:
                 await turn.reply(exchange.reply)
@@ -214,6 +215,7 @@ class _Turn:
             elif kind in ("websocket.accept", "websocket.http.response.start"):
                 message = self._started(message, message.get("status", 101))
             if exchange.reply is not None:
+                exchange.respond(403, [], exchange.route)
                 await self.server_send(_REFUSED)
         if exchange.reply is None:
             await self.server_send(message)

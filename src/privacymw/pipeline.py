@@ -60,7 +60,7 @@ class Pipeline:
         self._request_hooks = _overriding(keepers, "on_request")
         self._response_hooks = _overriding(keepers, "on_response")
         self._finish_hooks = _overriding(keepers, "on_finish")
-        self._fixed: dict[Context, HeaderSet] = {}
+        self._fixed: dict[tuple[bool, bool, str], HeaderSet] = {}  # a plain tuple is looked up faster
         contexts = (Context(secure, confidential, "") for secure in _BOTH for confidential in _BOTH)
         fixed = {name for context in contexts for name in self._header_set(context).names}
         touched = {name for each in keepers for name in each.touches}
@@ -150,9 +150,8 @@ class Pipeline:
             exchange.transform = None
         if exchange.varies:  # the app looked at what this visitor sent: no shared cache may keep the answer
             pairs = made_private(with_vary(pairs, dict.fromkeys(exchange.varies)))
-        exchange.fixed = fixed = self._header_set(
-            Context(exchange.origin.scheme == "https", exchange.confidential, exchange.root)
-        )
+        context = (exchange.origin.scheme == "https", exchange.confidential, exchange.root)
+        exchange.fixed = fixed = self._fixed.get(context) or self._header_set(Context(*context))
         names = fixed.names
         for name, _ in pairs:
             if name in names:
@@ -180,11 +179,9 @@ class Pipeline:
             exchange.answer(reply)
 
     def _header_set(self, context: Context) -> HeaderSet:
-        found = self._fixed.get(context)
-        if found is None:
-            found = HeaderSet(each for keeper in self.keepers for each in keeper.fixed(context))
-            if len(self._fixed) < 64:  # roots are the deployment's, but a server may take them from a client
-                self._fixed[context] = found
+        found = HeaderSet(each for keeper in self.keepers for each in keeper.fixed(context))
+        if len(self._fixed) < 64:  # roots are the deployment's, but a server may take them from a client
+            self._fixed[context] = found
         return found
 
     def _failed(self, hook: Any, exchange: Exchange, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 import http
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, text_reply
@@ -72,6 +73,7 @@ class PrivacyMiddleware:
         )
 
 
+@cache  # both are asked for the few names that keepers declare
 def _key(name: str) -> str:
     return _BARE.get(name) or "HTTP_" + name.upper().replace("-", "_")
 
@@ -242,5 +244,6 @@ def _given(exc_info: Any) -> tuple[Any, ...]:
 _SPELLED: Final = {"etag": "ETag", "www-authenticate": "WWW-Authenticate"}
 
 
+@cache
 def _spelled(name: str) -> str:
     return _SPELLED.get(name) or name.title()
