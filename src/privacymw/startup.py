@@ -175,7 +175,9 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     url = site.store or f"sqlite:///{base / 'log.sqlite'}"
     keys = open_keys(Path(site.keys) if site.keys else base / "keys", addresses.terms)
     store = open_store(url, max_bytes=addresses.max_size)
-    return open_journal(store, keys, data=folder.path if folder is not None else None)
+    journal = open_journal(store, keys, data=folder.path if folder is not None else None)
+    journal.start()
+    return journal
 
 
 _SHORTEST: Final = 16
