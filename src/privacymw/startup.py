@@ -156,17 +156,9 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     return open_journal(store, keys, data=folder.path if folder is not None else None)
 
 
-_SHORTEST: Final = 16
-
-
 def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:
     """What signs choices, and what seals links: apart, for links outlive a change of the first."""
     if site.secret_key:
-        if any(len(each) < _SHORTEST for each in site.secret_key):
-            raise SettingsError(
-                f"PRIVACYMW_SECRET_KEY: each key has at least {_SHORTEST} characters (yours is not shown here).\n"
-                f"  paste:   PRIVACYMW_SECRET_KEY={secrets.token_urlsafe(32)}"
-            )
         return list(site.secret_key), [_derived(each) for each in site.secret_key]
     if folder is None:
         return [], []

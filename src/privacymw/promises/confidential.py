@@ -40,6 +40,7 @@ class Confidential(Promise, frozen=True, kw_only=True):
             "Paths, and all below them, that show patient information; * stands for one part.",
             "list",
             check=path_pattern,
+            example="/members",
         ),
     ] = ()
 

@@ -52,7 +52,12 @@ class Notice(Promise, frozen=True, kw_only=True):
     ] = None
     statements: Annotated[
         tuple[Statement, ...],
-        setting("Sentences that a person answers for: section, text, by, on.", "tables", check=check_statements),
+        setting(
+            "Sentences that a person answers for: section, text, by, on.",
+            "tables",
+            check=check_statements,
+            example='[{section = "personal", text = "We do not sell data.", by = "Jane Doe", on = 2026-01-31}]',
+        ),
     ] = ()
 
     def section(self, telling: Telling) -> Section:
