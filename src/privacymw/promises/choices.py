@@ -115,11 +115,11 @@ class VisitorChoices:
                 f"choices.allows({category!r}): no such category; declared are: {declared}. "
                 f"Set PRIVACYMW_CHOICES_CATEGORIES={','.join([*self._promise.categories, category])}"
             )
-        if not self._choice.verified:
-            return False
         answer = self._choice.answers.get(category)
         if answer is not None:
             return answer
+        if not self._choice.verified:
+            return False
         return self._promise.model == "opt-out" and not (self._gpc and category in SHARING)
 
 
@@ -161,7 +161,7 @@ class Preferences(MutableMapping[str, str]):
         self._store(choice, {key: value for key, value in choice.preferences.items() if key != name})
 
     def _store(self, choice: Choice, preferences: Mapping[str, str]) -> None:
-        self._exchange.choice = msgspec.structs.replace(choice, preferences=preferences, verified=True)
+        self._exchange.choice = msgspec.structs.replace(choice, preferences=preferences)
         self.changed = True
 
     def __iter__(self) -> Iterator[str]:
