@@ -45,10 +45,11 @@ class Addresses(Promise, frozen=True, kw_only=True):
     logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
 
     def contradictions(self) -> Iterator[tuple[str, str, int]]:
+        limit = "PRIVACYMW_ADDRESSES_RETENTION"
         if self.epoch > self.retention:
-            yield "epoch", "longer than PRIVACYMW_ADDRESSES_RETENTION: a key cannot die before its epoch ends", self.retention
+            yield "epoch", f"longer than {limit}: a key cannot die before its epoch ends", self.retention
         if self.network_retention is not None and self.network_retention < self.retention:
-            yield "network_retention", "shorter than PRIVACYMW_ADDRESSES_RETENTION: an address names its network", self.retention
+            yield "network_retention", f"shorter than {limit}: an address names its network", self.retention
 
     @property
     def terms(self) -> Terms:
