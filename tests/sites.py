@@ -1,7 +1,6 @@
 """Whole sites under settings, driven through both faces: an app is a function from a visit to an answer."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from faces import Answer, Request, Site, asgi_app, ask_asgi, ask_wsgi, body_messages, environ_of, scope_of, wsgi_app
@@ -26,9 +25,8 @@ def environ(**settings: str) -> dict[str, str]:
     return {"PRIVACYMW_DATA": "none", "PRIVACYMW_SECRET_KEY": SECRET, **named}
 
 
-def started(data: Path | None = None, **settings: str) -> Started:
-    folder = {} if data is None else {"data": str(data)}
-    return start(environ(**folder, **settings))
+def started(**settings: str) -> Started:
+    return start(environ(**settings))
 
 
 def page_of(text: str, *headers: tuple[str, str], status: int = 200) -> Site:
@@ -81,13 +79,13 @@ class Portal(NamedTuple):
         return self.ask(path, *(headers or (*NAVIGATION, FORM)), method="POST", body=raw, **more)
 
 
-def portal(face: str, view: View | Site | None = None, data: Path | None = None, **settings: str) -> Portal:
+def portal(face: str, view: View | Site | None = None, /, **settings: str) -> Portal:
     if view is None:
         view = page_of("<p>hello</p>")
     if isinstance(view, Site):
         site = view
-        return Portal(face, started(data, **settings), lambda _: site)
-    return Portal(face, started(data, **settings), view)
+        return Portal(face, started(**settings), lambda _: site)
+    return Portal(face, started(**settings), view)
 
 
 def header(answer: Answer, name: str) -> str:
