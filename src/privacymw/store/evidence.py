@@ -49,9 +49,7 @@ class Log(Reader):
 
     def _live_keys(self) -> Iterator[Finding]:
         now = self.keys.now() - _TURN
-        live = [
-            info for info in self.keys.home.live() if info.length
-        ]  # else it is being overwritten just now
+        live = [info for info in self.keys.home.live() if info.length]  # else it is being overwritten just now
         late = [info for info in live if now >= self.keys.deadline(info)]
         text = f"{len(live)} live keys, {len(late)} of them past their deadline"
         yield Finding("retention-keys", text, not late)
@@ -89,10 +87,7 @@ class Log(Reader):
         live, gone = self.keys.census()
         known = live.keys() | gone.keys()
         lost = [
-            (lane, epoch)
-            for epoch in self.store.epochs()
-            for lane in epoch.lanes
-            if (lane, epoch.start) not in known
+            (lane, epoch) for epoch in self.store.epochs() for lane in epoch.lanes if (lane, epoch.start) not in known
         ]
         if lost:
             yield Finding(
@@ -103,11 +98,7 @@ class Log(Reader):
         found = sorted({path.relative_to(self.data).as_posix() for path, _ in search(self.data, CANARIES)})
         if not found and self.store.scan_for(CANARIES):  # it may lie elsewhere
             found = ["the store"]
-        text = (
-            f"documentation addresses in the clear in {', '.join(found)}"
-            if found
-            else "no address in the clear"
-        )
+        text = f"documentation addresses in the clear in {', '.join(found)}" if found else "no address in the clear"
         yield Finding("retention-canary", text, not found)
 
     def _heartbeat(self) -> Iterator[Finding]:
@@ -130,13 +121,9 @@ class Log(Reader):
     def _secure_delete(self) -> Iterator[Finding]:
         on = self.store.health().get("secure_delete")
         if on is not None:
-            yield Finding(
-                "store-secure-delete", f"deleted rows are {'' if on else 'not '}overwritten", bool(on)
-            )
+            yield Finding("store-secure-delete", f"deleted rows are {'' if on else 'not '}overwritten", bool(on))
 
     def _beside(self) -> Iterator[Finding]:
         if self.keys_folder.resolve().is_relative_to(self.data.resolve()):
-            text = (
-                "the keys lie in the data folder: a backup of both keeps addresses readable (PRIVACYMW_KEYS)"
-            )
+            text = "the keys lie in the data folder: a backup of both keeps addresses readable (PRIVACYMW_KEYS)"
             yield Finding("keys-beside-rows", text, True)
