@@ -33,10 +33,12 @@ class Attribute(NamedTuple):
 
 def attributes(buffer: bytes | bytearray, start: int, end: int) -> list[Attribute]:
     """The attributes between a tag's name and the end of the tag, duplicates and all, in order."""
-    return [
-        Attribute(found[1].lower(), found.start(1), found.end(), found[2] or found[3] or found[4] or b"")
-        for found in ATTRIBUTE.finditer(buffer, start, end)
-    ]
+    found = []
+    # Not finditer, which would look for an attribute from every blank of a trailing run: the square of it.
+    while one := ATTRIBUTE.match(buffer, start, end):
+        start = one.end()
+        found.append(Attribute(one[1].lower(), one.start(1), start, one[2] or one[3] or one[4] or b""))
+    return found
 
 
 # The walk: each state eats a run at C speed, then looks at one byte. Every byte of a tag is eaten once,

@@ -139,6 +139,8 @@ class Editor:
         return answer
 
     def _asked(self, element: str, name: str, values: dict[str, str]) -> Mapping[str, str | None]:
+        if element == "base" and self.base is not None:
+            return {}
         before, value = _refresh(values) if element == "meta" else ("", values[name])
         if value is None:
             return {}
@@ -155,9 +157,8 @@ class Editor:
 
     def _based(self, value: str, *, foreign: bool) -> None:
         """Only the first base counts, and it counts for links before it too (HTML 4.2.3)."""
-        if self.base is None:
-            self.base = value
-            self.ambiguous += foreign and self._passed
+        self.base = value
+        self.ambiguous += foreign and self._passed
 
     def _outlet_method(self, name: str, values: dict[str, str]) -> str:
         if name == "action":
@@ -175,7 +176,8 @@ class Editor:
             value = answer.get(name)
             if value is not None and name not in done:
                 done.add(name)
-                yield one.start, one.end, one.name + b'="' + encode(value, self.codec) + b'"'
+                written = bytes(buffer[one.start : one.start + len(one.name)])  # in the author's case
+                yield one.start, one.end, written + b'="' + encode(value, self.codec) + b'"'
             elif name in answer and value is None:
                 # Never nothing: what stood on both sides must not grow together, nor a "=" become a value's.
                 yield one.start, one.end, b"/" if buffer[one.end : one.end + 1] == b"=" else b" "
