@@ -114,7 +114,7 @@ class Rewriter:
     def _written(self, settled: int) -> bytes:
         """Take from the buffer what every reading is done with, changes made."""
         # Two readings may have found the same tag; it is decided once.
-        spans = sorted({span[:2]: span for span in self._spans}.values(), key=_start)
+        spans = sorted({span[:2]: span for span in self._spans}.values(), key=_place)
         waiting = [span for span in spans if span.end > settled]
         changes = [
             change
@@ -139,7 +139,7 @@ def _rewritten(buffer: bytearray, end: int, changes: list[Change]) -> bytes:
     """The buffer up to `end` with the changes; of two that overlap the one that begins first holds."""
     parts: list[bytes | bytearray] = []
     done = 0
-    for start, stop, new in sorted(changes, key=_start):
+    for start, stop, new in sorted(changes, key=_place):
         if start >= done:
             parts += (buffer[done:start], new)
             done = stop
@@ -151,5 +151,5 @@ def _position(reading: Reading) -> int:
     return reading.position
 
 
-def _start(change: Change | Span) -> int:
-    return change[0]
+def _place(change: Change | Span) -> tuple[int, int]:
+    return change[:2]  # what is put in at a place goes before what is written over it

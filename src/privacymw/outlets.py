@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from privacymw.characters import decode, encode
-from privacymw.markup import TAG_NAME, Attribute, attributes
+from privacymw.markup import TAG_NAME, Attribute, attributes, begun
 from privacymw.tokenizer import CAP, LongTag, Span
 
 _LINKS = {
@@ -81,7 +81,7 @@ class Editor:
     def changes(self, buffer: bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
         if span.part == "overlong":
-            return list(self._disarmed(_element(span.long), attributes(buffer, span.start, span.end)))
+            return list(self._disarmed(_element(span.long), [begun(buffer, span.start, span.end)]))
         if span.part == "later":
             return self._start_tag(buffer, span, _element(span.long), span.start, b"%b ")
         name = TAG_NAME.match(buffer, span.start, span.end)
