@@ -100,7 +100,7 @@ class Span(NamedTuple):
 
 
 # By mode: from where the buffer was searched, where the find starts (its end: nowhere), and the find.
-# Readings share it, else each of many forks would search the rest of the buffer for the same missing end tag.
+# Readings share it, else each of many forks would search the rest of the buffer for the same end tag.
 Finds = dict[str, tuple[int, int, bytes]]
 
 
@@ -137,6 +137,7 @@ class Reading:
 
     def run(self, buffer: bytearray, until: int) -> bool:
         """Read to `until` or to a fork; False where more bytes are needed first."""
+        # Never beyond it: a reading ahead meets no other, and each fork would read the whole buffer again.
         while self.position < until and not self._forks:
             step = _STEPS.get(self.mode, Reading._skip)
             if not step(self, buffer):
