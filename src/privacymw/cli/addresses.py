@@ -12,23 +12,16 @@ if TYPE_CHECKING:
     from privacymw.store.evidence import Finding
     from privacymw.store.reader import Entry
 
-_HEAD = ("time (UTC)", "address", "network", "method", "status", "ms", "route")
+_HEAD = ("time (UTC)", "client", "method", "status", "ms", "route")
 
 
 def rows(options: Namespace) -> int:
     """`addresses list`."""
     site = find(options.data)
-    log = site.log()
-    entries = list(
-        log.rows(
-            since=options.since,
-            until=options.until,
-            statuses=options.status,
-            address=options.address,
-            network=options.network,
-            limit=options.limit or None,
-        )
-    )
+    names = ("since", "until", "address", "network")
+    query = {name: getattr(options, name) for name in names}
+    with site.log() as log:
+        entries = list(log.rows(statuses=options.status, limit=options.limit or None, **query))
     if options.json:
         show.document([entry._asdict() for entry in entries])
     elif entries:
@@ -41,19 +34,19 @@ def rows(options: Namespace) -> int:
 
 
 def _cells(entry: "Entry") -> tuple[object, ...]:
-    address, network = entry.address or "-", entry.network or "-"
-    duration = f"{entry.duration * 1000:.1f}"
-    return show.utc(entry.when), address, network, entry.method, entry.status, duration, entry.route
+    """The client is its address, or its network where only that can still be read."""
+    client = entry.address or entry.network or "-"
+    method = show.shortened(entry.method, 10)  # a stranger's own invention must not widen the table
+    return show.utc(entry.when), client, method, entry.status, f"{entry.duration * 1000:.1f}", entry.route
 
 
 def purge(options: Namespace) -> int:
     """`addresses purge`."""
-    log = find(options.data).log()
-    overdue = [info for info in log.keys.home.live() if log.keys.now() >= log.keys.deadline(info)]
-    question = f"Destroy {len(overdue)} keys past their deadline in {log.keys_folder}, and take their rows away?"
-    if not options.yes:
-        _ask(question)
-    died = log.purge()
+    with find(options.data).log() as log:
+        overdue = [info for info in log.keys.home.live() if log.keys.now() >= log.keys.deadline(info)]
+        if not options.yes:
+            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys_folder}, and take their rows away?")
+        died = log.purge()
     if options.json:
         show.document({"keys_destroyed": died})
     else:
@@ -73,7 +66,8 @@ def _ask(question: str) -> None:
 def verify(options: Namespace) -> int:
     """`addresses verify`."""
     site = find(options.data)
-    findings = site.log().verify()
+    with site.log() as log:
+        findings = log.verify()
     broken = sum(not finding.held for finding in findings)
     if options.json:
         show.document({"held": not broken, "findings": [finding._asdict() for finding in findings]})

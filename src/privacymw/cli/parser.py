@@ -93,7 +93,10 @@ def _addresses(verbs: "_Verbs[Parser]") -> None:
     _json(purge)
 
     verify = _verb(
-        below, "verify", "addresses:verify", "Look for evidence that the retention is kept; 2 if it is broken."
+        below,
+        "verify",
+        "addresses:verify",
+        "Look for evidence that the retention is kept; exit code 2 where it is not.",
     )
     _json(verify)
 
@@ -135,5 +138,5 @@ def _run(verbs: "_Verbs[Parser]") -> None:
     kind.add_argument("--wsgi", dest="kind", action="store_const", const="wsgi", help="it is a WSGI app")
     kind.add_argument("--asgi", dest="kind", action="store_const", const="asgi", help="it is an ASGI app")
     verb.add_argument("--bind", metavar="HOST:PORT", default="127.0.0.1:8000", help="default: 127.0.0.1:8000")
-    verb.epilog = "what follows -- is for the server: privacymw run portal:app -- --workers 2"
+    verb.epilog = "What follows -- goes to the server: privacymw run portal:app -- --workers 2"
     verb.set_defaults(server=())

@@ -25,18 +25,18 @@ _KINDS: Final = (
 
 def rollout(options: Namespace) -> int:
     """`rollout`."""
-    from privacymw.tally import read_counts
+    from privacymw.tally import read_counts_since
 
     site = find(options.data)
-    counts = read_counts(site.folder)
+    counts, since = read_counts_since(site.folder)
     values = {row["name"]: row["value"] for row in (site.running or {}).get("settings", ())}
     mode = values.get("PRIVACYMW_MODE", "")
     kin = _kin([*counts.get("links", ()), *counts.get("redirects", ())], values.get("PRIVACYMW_SITES", ""))
     suggestions = _suggestions(kin, values.get("PRIVACYMW_SITES", ""))
     if options.json:
-        show.document({"mode": mode, "counts": counts, "suggestions": suggestions})
+        show.document({"mode": mode, "since": since, "counts": counts, "suggestions": suggestions})
         return 0
-    _opening(site, mode, counts)
+    _opening(site, mode, since)
     for kind, column, meaning in _KINDS:
         if counts.get(kind):
             _told(meaning, column, counts[kind])
@@ -44,15 +44,17 @@ def rollout(options: Namespace) -> int:
     return 0
 
 
-def _opening(site: Site, mode: str, counts: _Counts) -> None:
+def _opening(site: Site, mode: str, since: int | None) -> None:
     modes = {
         "observe": "The site observes: visitors get the app's own answers, and this is what would change.",
-        "on": "The site is on: what follows has been done, not only counted.",
-        "off": "The site is off: nothing is counted now; what follows is from before.",
+        "on": "The site is on: what it counts now, it has also done.",
+        "off": "The site is off: nothing is looked at now.",
     }
     show.printed(f"{modes.get(mode, 'No site has written its mode here yet.')} ({show.plain(site.folder)})")
-    if not counts:
+    if since is None:
         show.printed("\nNothing has been counted yet: visit some pages, or let visitors do so.")
+    else:
+        show.printed(f"Counted since {show.utc(since)} UTC, in whatever mode the site was.")
 
 
 def _told(meaning: str, column: str, names: Mapping[str, int]) -> None:

@@ -22,8 +22,20 @@ def settings(options: Namespace) -> int:
         show.document({"from": origin, "running": site is not None, "settings": rows})
         return 0
     show.printed(f"Settings of {show.plain(origin)}:\n")
-    show.table(_HEAD, [[row["name"], row["value"], row["source"], row["default"], row["help"]] for row in rows])
+    if show.width():
+        _listed(rows)
+    else:
+        show.table(_HEAD, [[row["name"], row["value"], row["source"], row["default"], row["help"]] for row in rows])
     return 0
+
+
+def _listed(rows: list[dict[str, str]]) -> None:
+    """Two lines a setting: five columns fit into no terminal."""
+    for row in rows:
+        value = f" = {row['value']}" if row["value"] else "  not set"
+        default = f"; default {row['default'] or 'not set'}" if row["value"] != row["default"] else ""
+        show.printed(show.plain(f"{row['name']}{value}  ({row['source']}{default})"))
+        show.paragraph(row["help"], indent="    ")
 
 
 def _site(options: Namespace) -> Site | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 _GAP: Final = 2
-_NARROWEST: Final = 30  # columns that the last cell needs to be read with pleasure
+_NARROWEST: Final = 20  # columns to which the last cell may shrink and still be read
 _STYLES: Final = {"held": "green", "note": "yellow", "BROKEN": "bold red"}
 
 
@@ -21,6 +21,12 @@ def document(content: Any) -> None:
 def plain(text: object) -> str:
     r"""The text with every sign escaped that does not print (`\x1b`): stored values come from strangers."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
+
+
+def shortened(text: str, size: int) -> str:
+    """The text, escaped, with at most `size` signs; the whole of it is in the JSON form."""
+    escaped = plain(text)
+    return escaped if len(escaped) <= size else escaped[: size - 2] + ".."
 
 
 def printed(text: str = "") -> None:
@@ -44,7 +50,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, right: Seque
     cells = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     columns = width()
-    if columns and sum(widths[:-1]) + _GAP * len(widths) + min(widths[-1], _NARROWEST) > columns:
+    if columns and sum(widths[:-1]) + _GAP * (len(widths) - 1) + min(widths[-1], _NARROWEST) > columns:
         _blocks(head, cells, columns)
     elif not (columns and _rich(head, cells, right)):
         _aligned(head, cells, widths, right, columns)

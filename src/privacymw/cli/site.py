@@ -1,7 +1,8 @@
 """Finds the site: its data folder, what it wrote at its start, and its log. Makes nothing."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -56,18 +57,19 @@ class Site(NamedTuple):
 
         return Policy.from_env(os.environ).log_place(self.folder)
 
-    def log(self) -> "Log":
-        """The log, opened as the folder's owner.
+    @contextmanager
+    def log(self) -> "Iterator[Log]":
+        """The log, opened and used as the folder's owner.
 
         Raises:
             StoreError: there is none, or it is somebody else's.
         """
-        from privacymw.cli.owner import become_owner
+        from privacymw.cli.owner import as_owner
         from privacymw.store import open_log
 
         place = self.place()
-        become_owner(self.folder)
-        return open_log(self.folder, url=place.url, keys=place.keys, terms=place.terms)
+        with as_owner(self.folder):
+            yield open_log(self.folder, url=place.url, keys=place.keys, terms=place.terms)
 
 
 def _moved(path: str, before: str, now: str) -> str:

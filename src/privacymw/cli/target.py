@@ -2,27 +2,41 @@
 
 import ast
 import os
+import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 
-from privacymw.errors import SettingsError
+from privacymw.errors import PrivacyError, SettingsError
 
 VARIABLE: Final = "_PRIVACYMW_RUN"
 """Names the app for the server's workers; not a setting, hence not named like one."""
+
+
+_GIVE_UP: Final = 3
+"""With this code of a worker gunicorn ends; with others it would start one after the other, for ever."""
 
 
 def wsgi() -> Any:
     """The WSGI app of the variable, wrapped."""
     from privacymw.wsgi import PrivacyMiddleware
 
-    return PrivacyMiddleware(load(os.environ[VARIABLE]))
+    return _wrapped(PrivacyMiddleware)
 
 
 def asgi() -> Any:
     """The ASGI app of the variable, wrapped."""
     from privacymw.asgi import PrivacyMiddleware
 
-    return PrivacyMiddleware(load(os.environ[VARIABLE]))
+    return _wrapped(PrivacyMiddleware)
+
+
+def _wrapped(middleware: Callable[[Any], Any]) -> Any:
+    try:
+        return middleware(load(os.environ[VARIABLE]))
+    except PrivacyError as error:  # its text says it all; a server would bury it in a traceback
+        print(f"privacymw: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(_GIVE_UP) from None
 
 
 def load(name: str) -> Any:

@@ -102,12 +102,11 @@ class Log(Reader):
         """Without a living writer nobody keeps time: that all said goodbye is no evidence that keys will die."""
         ages = [self.keys.now() / 1000 - beat["time"] for beat in beats(self.data) if not beat.get("closed")]
         alive = sum(age <= STALE for age in ages)
-        dead = f"{len(ages) - alive} ended without saying so"
         text = (
-            f"{alive} writers alive, {dead}"
+            f"{alive} writers alive, {len(ages) - alive} ended without saying so"
             if alive
-            else f"no writer alive, {dead}: the site is not running, or has answered no request yet; keys that fall"
-            " due in the meantime die at its next start"
+            else "no writer is alive: the site is not running, or has answered no request yet. Keys that fall due in "
+            "the meantime die at its next start"
         )
         yield Finding("writer-alive", text, bool(alive))
 
