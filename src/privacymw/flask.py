@@ -1,6 +1,6 @@
 """The Flask door: `Privacy(app)`, or `privacy.init_app(app)` in an application factory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -22,9 +22,14 @@ class Privacy:
     """Puts privacymw in front of a Flask app; templates get `privacy`, the command line `flask privacy`.
 
     One `Privacy` may serve several apps; an app is wrapped once, however often it is given.
+
+    Args:
+        app: to be wrapped at once.
+        declared: what the app says of itself: `preferences={"language": ["en", "es"]}`, `categories=["statistics"]`.
     """
 
-    def __init__(self, app: flask.Flask | None = None) -> None:
+    def __init__(self, app: flask.Flask | None = None, **declared: Any) -> None:
+        self._declared = declared
         if app is not None:
             self.init_app(app)
 
@@ -39,13 +44,13 @@ class Privacy:
             return
         app.extensions[_KEY] = self
         wrap = _Later if _commanded() else _wrapped
-        app.wsgi_app = wrap(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = wrap(app.wsgi_app, self._declared)  # type: ignore[method-assign]
         app.context_processor(lambda: {"privacy": _current()})
         app.cli.add_command(group)
 
 
-def _wrapped(app: Any) -> PrivacyMiddleware:
-    return PrivacyMiddleware(cast(Any, app), start().pipeline)
+def _wrapped(app: Any, declared: Mapping[str, Any]) -> PrivacyMiddleware:
+    return PrivacyMiddleware(app, start(**declared).pipeline)
 
 
 def _commanded() -> bool:
@@ -60,12 +65,13 @@ def _commanded() -> bool:
 class _Later:
     """The app, wrapped when it is called for the first time."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, declared: Mapping[str, Any]) -> None:
         self._app = app
+        self._declared = declared
         self._wrapped: PrivacyMiddleware | None = None
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        self._wrapped = self._wrapped or _wrapped(self._app)
+        self._wrapped = self._wrapped or _wrapped(self._app, self._declared)
         return self._wrapped(environ, cast(Any, start_response))
 
 

@@ -40,6 +40,11 @@ class Sentence(msgspec.Struct, frozen=True):
         return not self.by
 
     @property
+    def is_dated(self) -> bool:
+        """Whether the page shows who states it and since when."""
+        return self.on is not None
+
+    @property
     def text(self) -> str:
         return self.template.format_map(self.values)
 
@@ -59,6 +64,8 @@ class Section(msgspec.Struct, frozen=True):
     title: str
     sentences: tuple[Sentence, ...]
     tables: tuple[Table, ...] = ()
+    action: tuple[str, str] | None = None
+    """A page of ours where the visitor acts, by its name under the prefix, and what the link says."""
 
 
 class Telling(msgspec.Struct, frozen=True):

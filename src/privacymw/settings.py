@@ -106,14 +106,16 @@ class Settings(NamedTuple):
     warnings: list[str]
 
 
-def read(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Settings:
-    """All groups from an environment and the file that it names.
+def read(
+    groups: Sequence[type[Group]], environ: Mapping[str, str], declared: Mapping[str, Any] | None = None
+) -> Settings:
+    """All groups from an environment and the file that it names, over what the app declared of itself.
 
     Raises:
         SettingsError: with every fault: the variable, its value, what is allowed, a line to paste.
     """
     known = {each.variable: each for group in groups for each in fields(group)}
-    reader = _Reader(known, environ)
+    reader = _Reader(known, environ, declared or {})
     values: dict[type[Group], dict[str, Any]] = {group: {} for group in groups}
     rows = []
     for each in known.values():
@@ -130,9 +132,12 @@ def read(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Settings:
 class _Reader:
     """Reads fields one by one and collects faults and warnings."""
 
-    def __init__(self, known: Mapping[str, Field], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, known: Mapping[str, Field], environ: Mapping[str, str], declared: Mapping[str, Any]
+    ) -> None:
         self.known = known
         self.environ = environ
+        self.declared = declared
         self.faults: list[str] = []
         self.warnings: list[str] = []
         self.path = environ.get(PREFIX + "CONFIG", "")
@@ -164,6 +169,9 @@ class _Reader:
             text = raw if isinstance(raw, str) else str(raw)
             read = (lambda: each.kind.read(raw)) if isinstance(raw, str) else (lambda: raw)
             return self._converted(each, read, text, self.path)
+        if name in self.declared:
+            value = self.declared[name]
+            return self._converted(each, lambda: value, str(value), "the app's code")
         return each.default, "default"
 
     def _mounted(self, each: Field, path: str) -> tuple[Any, str]:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from privacymw.address import Forwarding
 from privacymw.cookie import PreferenceCookie
@@ -47,13 +47,24 @@ class Policy(NamedTuple):
     settings: Settings
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Policy":
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        preferences: Mapping[str, Sequence[str]] | None = None,
+        categories: Sequence[str] = (),
+    ) -> "Policy":
         """The policy of an environment, read once.
+
+        Args:
+            environ: where the settings stand.
+            preferences: the app's own preferences and their values, where no setting names them.
+            categories: what the app asks of with `choices.allows`, where no setting names it.
 
         Raises:
             SettingsError: with every fault at once.
         """
-        settings = read(GROUPS, environ)
+        settings = read(GROUPS, environ, _declared(preferences or {}, categories))
         groups = settings.groups
         site, organisation = groups[Site], groups[Organisation]
         assert isinstance(site, Site)
@@ -93,6 +104,15 @@ class Policy(NamedTuple):
         return compiled(sections, statements)
 
 
+def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:
+    """What the app's code says of itself, as if it stood in a file."""
+    said = {
+        "PRIVACYMW_CHOICES_PREFERENCES": {name: list(values) for name, values in preferences.items()},
+        "PRIVACYMW_CHOICES_CATEGORIES": list(categories),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
 class Started(NamedTuple):
     """What a process keeps of its start."""
 
@@ -101,14 +121,16 @@ class Started(NamedTuple):
     pipeline: Pipeline
 
 
-def start(environ: Mapping[str, str] = os.environ) -> Started:
+def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     """Reads the settings, makes what is missing, and joins the promises in force.
+
+    `declared` is what the app's code says of itself: see `Policy.from_env`.
 
     Raises:
         SettingsError: the settings cannot be obeyed.
         StoreError: the data folder, the keys or the store cannot be used.
     """
-    policy = Policy.from_env(environ)
+    policy = Policy.from_env(environ, **declared)
     for warning in policy.settings.warnings:
         log.warning(warning)
     folder = _folder(policy.site, environ)

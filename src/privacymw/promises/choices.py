@@ -75,7 +75,8 @@ class Choices(Promise, frozen=True, kw_only=True):
             ),
         ]
         sentences += [self._category(name) for name in self.categories]
-        return Section("choices", self.title, tuple(sentences), (_table(self),))
+        action = ("choices", "See and change your choices")
+        return Section("choices", self.title, tuple(sentences), (_table(self),), action)
 
     def _category(self, name: str) -> Sentence:
         text = {

@@ -12,7 +12,7 @@ from privacymw import headers as rules
 from privacymw.core import Exchange, Keeper, Reply, text_reply
 from privacymw.headers import Context, Header
 from privacymw.kinds import setting
-from privacymw.page import NO_INDEX
+from privacymw.page import NO_INDEX, long_date
 from privacymw.policy import Organisation, Site, Statement
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
 
@@ -72,11 +72,6 @@ class Notice(Promise, frozen=True, kw_only=True):
 
     def keeper(self, services: Services) -> Keeper:
         return _Keeper(self, services)
-
-
-def long_date(day: datetime.date) -> str:
-    """`April 19, 2014`."""
-    return f"{day:%B} {day.day}, {day.year}"
 
 
 def who_we_are(site: Site, organisation: Organisation) -> Section | None:

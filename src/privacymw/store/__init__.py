@@ -1,4 +1,4 @@
-"""The address log: rows, the keys that open them, and the clock that ends both.
+"""The address log: rows, the keys that open them, the clock that ends both; here its parts are put together.
 
 store = open_store("sqlite:///privacymw-data/log.sqlite")
 keys = open_keys(Path("privacymw-data/keys"), Terms(retention=30 * DAY))

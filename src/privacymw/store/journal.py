@@ -66,8 +66,11 @@ class Journal:
                 self._thread = thread
 
     def _run(self) -> None:
+        begun = time.monotonic()
         while not self._closed:
-            self._wake.wait(self._writer.retention.pause(self._interval))
+            left = max(begun + self._interval - time.monotonic(), 0.005)
+            self._wake.wait(self._writer.retention.pause(left))
+            begun = time.monotonic()
             with self._turning:
                 self._wake.clear()
                 self._writer.turn(self._drain(), self._dropped)
