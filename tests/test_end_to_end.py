@@ -1,8 +1,11 @@
 """The main job under real servers: an operator's and a visitor's day, without a stand-in."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,5 +163,10 @@ def test_a_locked_store_stops_nobody(locked: Path) -> None:
 def test_a_folder_that_cannot_be_written_refuses_the_start_with_two_ways_out(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("not a folder")
-    with pytest.raises(Exception, match="PRIVACYMW_DATA=none"), served("gunicorn", in_the_way / "data"):
-        pass
+    env = {**os.environ, "PRIVACYMW_DATA": str(in_the_way / "data")}
+    ended = subprocess.run(
+        [sys.executable, "-c", "import flask_hello"], cwd=APPS, env=env, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "Two ways out" in ended.stderr
+    assert "PRIVACYMW_DATA=none" in ended.stderr

@@ -214,9 +214,7 @@ _Told = tuple[bytes | None, set[str | None]]
 # left swallows nothing that a proxy wrote on the right; a quoted string with an escape is no node and ends
 # the walk.
 _TNEMELE = re.compile(r'((?:"[^"\\]*+"|[^",])*+)(?:,|\Z)')
-_PAIR = re.compile(
-    r"""[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)=(?:"([^"\\]*+)"|([^"\\;, \t]++))[ \t]*+(?:;[ \t]*+|\Z)"""
-)
+_PAIR = re.compile(r"""[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)=(?:"([^"\\]*+)"|([^"\\;, \t]++))[ \t]*+(?:;[ \t]*+|\Z)""")
 
 
 def _forwarded(text: str) -> Iterator[_Entry]:
@@ -272,9 +270,7 @@ def _network_bits(word: str) -> tuple[int, int]:
 def _refuse_faults(counts: Sequence[str], networks: Sequence[str], families: Sequence[str]) -> None:
     faults = [fault for word in networks if (fault := _network_fault(word))]
     faults += [
-        f"{word!r}: a number of proxies is 1 to {HOPS_MAX}"
-        for word in counts
-        if not 1 <= int(word[:9]) <= HOPS_MAX
+        f"{word!r}: a number of proxies is 1 to {HOPS_MAX}" for word in counts if not 1 <= int(word[:9]) <= HOPS_MAX
     ]
     if counts and (len(counts) > 1 or networks):
         both = ", ".join((*counts, *networks))

@@ -55,10 +55,15 @@ class Reply(NamedTuple):
         return [*self.headers, ("content-length", str(len(self.body)))]
 
 
-def text_reply(status: int, text: str) -> Reply:
+def text_reply(status: int, text: str, *headers: Pair) -> Reply:
     """A short answer in plain text, kept by no cache."""
-    headers = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
-    return Reply(status, headers, text.encode())
+    plain = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+    return Reply(status, (*plain, *headers), text.encode())
+
+
+def not_allowed(methods: str) -> Reply:
+    """The answer to another method than those of the list (RFC 9110 15.5.6)."""
+    return text_reply(405, f"This page takes {methods}.\n", ("allow", methods))
 
 
 class Job(NamedTuple):

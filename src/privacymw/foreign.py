@@ -31,8 +31,7 @@ _BREAKOUT = frozenset(
     b"menu meta nobr ol p pre ruby s small span strong strike sub sup table tt u ul var".split()
 )
 _VOID = frozenset(
-    b"area base basefont bgsound br col embed frame hr image img input keygen link meta param source track "
-    b"wbr".split()
+    b"area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr".split()
 )
 # End tags that close their element over everything that is open inside it.
 _BLOCKS = frozenset(

@@ -88,7 +88,7 @@ class Rewriter:
                 active.append(first)
             elif not final:
                 break
-            if active and len(self._readings) > 1 or self._forks:
+            if (active and len(self._readings) > 1) or self._forks:
                 active = self._met([*active, *self._forked()])
 
     def _met(self, active: list[Reading]) -> list[Reading]:
@@ -108,10 +108,7 @@ class Rewriter:
         spans = sorted({span[:2]: span for span in self._spans}.values(), key=_start)
         waiting = [span for span in spans if span.end > settled]
         changes = [
-            change
-            for span in spans
-            if span.end <= settled
-            for change in self._editor.changes(self._buffer, span)
+            change for span in spans if span.end <= settled for change in self._editor.changes(self._buffer, span)
         ]
         settled = min([settled, *(span.start for span in waiting)])
         out = _rewritten(self._buffer, settled, changes)

@@ -98,9 +98,7 @@ class Editor:
         suffix, self._suffix = self._suffix, b""
         return [(start, start, suffix)] if suffix else []
 
-    def _start_tag(
-        self, buffer: bytearray, span: Span, element: str, insert: int, added: bytes
-    ) -> list[Change]:
+    def _start_tag(self, buffer: bytearray, span: Span, element: str, insert: int, added: bytes) -> list[Change]:
         """`insert` is where new attributes go, `added` with what space around them."""
         written = attributes(buffer, insert, span.end)
         found = [one for one in written if one.end - one.start <= CAP]
@@ -166,9 +164,7 @@ class Editor:
             return _method(values["formmethod"]) if "formmethod" in values else self._form_method or "get"
         return ""
 
-    def _written(
-        self, buffer: bytearray, found: list[Attribute], answer: dict[str, str | None]
-    ) -> Iterator[Change]:
+    def _written(self, buffer: bytearray, found: list[Attribute], answer: dict[str, str | None]) -> Iterator[Change]:
         done = set()
         for one in found:
             name = self._name(one)

@@ -75,6 +75,8 @@ class Telling(msgspec.Struct, frozen=True):
     organisation: Organisation
     keys_apart: bool = False
     """Whether the address keys lie outside the folder of the store."""
+    leaving: bool = True
+    """Whether there is a page before links that leave."""
 
     @property
     def name(self) -> str:
@@ -87,6 +89,8 @@ class Means(msgspec.Struct, frozen=True):
 
     secret: bool
     store: bool
+    leaving: bool = True
+    """Whether any link is meant to go through the leaving page."""
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -100,6 +104,7 @@ class Services(msgspec.Struct, frozen=True):
     journal: "Journal | None" = None
     sections: tuple[Section, ...] = ()
     organisation: Organisation = Organisation()
+    leaving: bool = False
     clock: Callable[[], float] = time.time
 
     def today(self) -> datetime.date:

@@ -24,7 +24,10 @@ from privacymw.policy import Organisation, Site
 from privacymw.promise import Means, Promise, Section, Services, Telling
 from privacymw.promises import PROMISES
 from privacymw.promises.addresses import Addresses
+from privacymw.promises.choices import Choices
+from privacymw.promises.confidential import Confidential
 from privacymw.promises.notice import Notice, compiled, who_we_are
+from privacymw.promises.outbound import Outbound
 from privacymw.running import LogPlace, announce
 from privacymw.seal import KEY_BYTES, LinkSeal
 from privacymw.settings import Group, Settings, read
@@ -80,7 +83,7 @@ class Policy(NamedTuple):
     def log_place(self, data: Path | None) -> LogPlace | None:
         """Where addresses are logged, if they are, with this data folder; None where there is no place."""
         site = self.site
-        if site.store == "none" or (data is None and not (site.store and site.keys)):
+        if site.store.lower() == "none" or (data is None and not (site.store and site.keys)):
             return None
         base = data or Path()
         keys = Path(site.keys).absolute() if site.keys else base / "keys"
@@ -90,15 +93,22 @@ class Policy(NamedTuple):
         """What a start with these settings would have to keep promises with; touches nothing."""
         data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
         logs = self.addresses.logged and self.site.mode == "on" and self.log_place(data) is not None
-        return Means(secret=bool(self.site.secret_key) or data is not None, store=logs)
+        secret = bool(self.site.secret_key) or data is not None
+        return Means(secret=secret, store=logs, leaving=self.leaving)
 
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
         return self._replace(promises=tuple(each.within(means) for each in self.promises))
 
+    @property
+    def leaving(self) -> bool:
+        """Whether any link is meant to go through the leaving page; those on confidential pages are in every mode."""
+        modes = {each.mode for each in self.promises if isinstance(each, Outbound)}
+        return "interstitial" in modes or any(isinstance(each, Confidential) and each.paths for each in self.promises)
+
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
-        telling = Telling(self.site, self.organisation, keys_apart=bool(self.site.keys))
+        telling = Telling(self.site, self.organisation, keys_apart=_keys_apart(self.site), leaving=self.leaving)
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
         return compiled(sections, statements)
@@ -137,12 +147,14 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = _secrets(policy.site, folder)
-    policy = policy.within(Means(secret=bool(cookie_secrets), store=journal is not None))
+    means = Means(secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving)
+    policy = policy.within(means)
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
+        leaving=bool(link_keys) and means.leaving,
         count=tally.count,
-        pages=Pages(policy.site.prefix, policy.site.templates, _links(cookie_secrets)),
+        pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
         cookie=PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None,
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
@@ -155,6 +167,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
             journal.close()
         tally.close()
 
+    atexit.register(close)
     pipeline = PIPELINES[policy.site.mode](
         keepers,
         prefix=policy.site.prefix,
@@ -166,8 +179,22 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     return Started(policy, services, pipeline)
 
 
-def _links(cookie_secrets: Sequence[str]) -> list[tuple[str, str]]:
-    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if cookie_secrets else [])]
+def _links(policy: Policy) -> list[tuple[str, str]]:
+    saved = any(isinstance(each, Choices) and each.saved for each in policy.promises)
+    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if saved else [])]
+
+
+_SQLITE: Final = "sqlite:///"
+
+
+def _keys_apart(site: Site) -> bool:
+    """Whether a copy of the log's folder, or of the data folder, is one without the keys."""
+    if not site.keys:
+        return False
+    keys = Path(site.keys).resolve()
+    folders = [Path(site.data)] if site.data.lower() != "none" else []
+    folders += [Path(site.store.removeprefix(_SQLITE)).parent] if site.store.startswith(_SQLITE) else []
+    return not any(keys.is_relative_to(each.resolve()) for each in folders)
 
 
 def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
@@ -188,16 +215,15 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     data = folder.path if folder is not None else None
     if not addresses.logged or site.mode != "on":
         return None
-    if data is None and site.store not in ("", "none") and not site.keys:
+    if data is None and site.store.lower() not in ("", "none") and not site.keys:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
     place = policy.log_place(data)
     if place is None:
         return None
     keys = open_keys(place.keys, place.terms)
-    return open_journal(open_store(place.url, max_bytes=addresses.max_size), keys, data=data)
-
-
-_SQLITE: Final = "sqlite:///"
+    journal = open_journal(open_store(place.url, max_bytes=addresses.max_size), keys, data=data)
+    journal.start()
+    return journal
 
 
 def _absolute(url: str) -> str:
@@ -206,17 +232,9 @@ def _absolute(url: str) -> str:
     return f"{_SQLITE}{Path(path).absolute()}" if path != url and path else url
 
 
-_SHORTEST: Final = 16
-
-
 def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:
     """What signs choices, and what seals links: apart, for links outlive a change of the first."""
     if site.secret_key:
-        if any(len(each) < _SHORTEST for each in site.secret_key):
-            raise SettingsError(
-                f"PRIVACYMW_SECRET_KEY: each key has at least {_SHORTEST} characters (yours is not shown here).\n"
-                f"  paste:   PRIVACYMW_SECRET_KEY={secrets.token_urlsafe(32)}"
-            )
         return list(site.secret_key), [_derived(each) for each in site.secret_key]
     if folder is None:
         return [], []

@@ -233,9 +233,7 @@ class Reading:
             return
         if name in _LINKS:
             self._spans.append(span)
-        found = (
-            attributes(buffer, span.start + 1 + len(name), span.end) if self.stack and not span.long else ()
-        )
+        found = attributes(buffer, span.start + 1 + len(name), span.end) if self.stack and not span.long else ()
         self._opened(name, {one.name: one.value for one in reversed(found)}, empty)
 
     def _closed(self, name: bytes) -> None:

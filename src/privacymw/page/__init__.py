@@ -29,6 +29,7 @@ _HEADERS: Final[tuple[Pair, ...]] = (
     ("referrer-policy", "same-origin"),
 )
 
+
 def long_date(day: datetime.date) -> str:
     """`April 19, 2014`."""
     return f"{day:%B} {day.day}, {day.year}"

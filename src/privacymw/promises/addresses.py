@@ -1,6 +1,7 @@
 """IP addresses: a log for diagnosis, readable for a set time, then gone."""
 
 import time
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -42,6 +43,13 @@ class Addresses(Promise, frozen=True, kw_only=True):
         int, setting("The log's size on disk; beyond it the oldest rows go first.", "size", ge=1_000_000)
     ] = 1_000_000_000
     logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
+
+    def contradictions(self) -> Iterator[tuple[str, str, int]]:
+        limit = "PRIVACYMW_ADDRESSES_RETENTION"
+        if self.epoch > self.retention:
+            yield "epoch", f"longer than {limit}: a key cannot die before its epoch ends", self.retention
+        if self.network_retention is not None and self.network_retention < self.retention:
+            yield "network_retention", f"shorter than {limit}: an address names its network", self.retention
 
     @property
     def terms(self) -> Terms:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 
 from privacymw import headers as rules
-from privacymw.core import Exchange, Keeper, Reply, text_reply
+from privacymw.core import Exchange, Keeper, Reply, not_allowed
 from privacymw.headers import Context, Header
 from privacymw.kinds import setting
 from privacymw.page import NO_INDEX, long_date
@@ -52,7 +52,12 @@ class Notice(Promise, frozen=True, kw_only=True):
     ] = None
     statements: Annotated[
         tuple[Statement, ...],
-        setting("Sentences that a person answers for: section, text, by, on.", "tables", check=check_statements),
+        setting(
+            "Sentences that a person answers for: section, text, by, on.",
+            "tables",
+            check=check_statements,
+            example='[{section = "personal", text = "We do not sell data.", by = "Jane Doe", on = 2026-01-31}]',
+        ),
     ] = ()
 
     def section(self, telling: Telling) -> Section:
@@ -131,7 +136,7 @@ class _Keeper(Keeper):
             if rest:
                 return None
             if exchange.method not in ("GET", "HEAD"):
-                return text_reply(405, "This page takes GET.\n")
+                return not_allowed("GET, HEAD")
             content = body(exchange)
             tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
             headers = [("content-type", f"{kind}; charset=utf-8"), ("etag", tag), ("cache-control", "no-cache")]

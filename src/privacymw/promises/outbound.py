@@ -31,7 +31,7 @@ class Outbound(Promise, frozen=True, kw_only=True):
     trusted: Annotated[
         tuple[str, ...],
         setting("Other people's hosts to which no page is put before: example.com, *.example.com.", "list",
-                check=check_hosts),
+                check=check_hosts, example="example.com"),
     ] = ()  # fmt: skip
 
     def within(self, means: Means) -> "Outbound":

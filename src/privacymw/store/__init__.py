@@ -61,9 +61,7 @@ def open_store(url: str, *, max_bytes: int = 1 << 30, create: bool = True, patie
     return SqliteStore(Path(url[len(_SQLITE) :]), max_bytes=max_bytes, create=create, patience=patience)
 
 
-def open_keys(
-    folder: Path, terms: Terms = TERMS, *, clock: Callable[[], float] = time, create: bool = True
-) -> Keys:
+def open_keys(folder: Path, terms: Terms = TERMS, *, clock: Callable[[], float] = time, create: bool = True) -> Keys:
     """The keys of a folder, made if it is not there; nothing is destroyed before a journal is opened.
 
     Raises:

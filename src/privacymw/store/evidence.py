@@ -105,11 +105,11 @@ class Log(Reader):
         """Without a living writer nobody keeps time: that all said goodbye is no evidence that keys will die."""
         ages = [self.keys.now() / 1000 - beat["time"] for beat in beats(self.data) if not beat.get("closed")]
         alive = sum(age <= STALE for age in ages)
+        dead = f"{len(ages) - alive} ended without saying so"
         text = (
-            f"{alive} writers alive, {len(ages) - alive} ended without saying so"
+            f"{alive} writers alive, {dead}"
             if alive
-            else "no writer is alive: the site is not running, or has answered no request yet. Keys that fall due in "
-            "the meantime die at its next start"
+            else f"no writer is alive, {dead}: the site is not running; overdue keys die at its next start"
         )
         yield Finding("writer-alive", text, bool(alive))
 

@@ -39,8 +39,7 @@ _COLUMNS = _VALUES.count("?")
 _CUT_EPOCH = "delete from {log} where id in (select id from {log} where epoch = ? limit ?)"
 _CUT_OLDEST = "delete from {log} where id in (select id from {log} order by id limit ?)"
 _NEXT_TOKENS = (
-    "select max(id) from (select id from {log} where id > ? and epoch = ? and {lane} is not null"
-    " order by id limit ?)"
+    "select max(id) from (select id from {log} where id > ? and epoch = ? and {lane} is not null order by id limit ?)"
 )
 _FORGET = "update {log} set {lane} = null where id > ? and id <= ? and epoch = ?"
 _FORGOTTEN = "update epoch set {lane} = 0 where start = ?"
@@ -109,8 +108,7 @@ class SqliteStore:
         with self._file.using() as db:
             rows = db.execute("select start, address, network from epoch order by start").fetchall()
         return [
-            Epoch(start, tuple(lane for lane, here in zip(LANES, has, strict=True) if here))
-            for start, *has in rows
+            Epoch(start, tuple(lane for lane, here in zip(LANES, has, strict=True) if here)) for start, *has in rows
         ]
 
     def read(self, query: Query) -> Iterator[_Found]:
@@ -142,9 +140,7 @@ class SqliteStore:
         while page is None or len(page) == _PAGE:
             with self._file.using() as db:
                 here = db.execute("select 1 from sqlite_master where name = ?", (log,)).fetchone()
-                page = (
-                    db.execute(statement, (last, *values, _PAGE)).fetchall() if here else []
-                )  # purged while we read
+                page = db.execute(statement, (last, *values, _PAGE)).fetchall() if here else []  # purged while we read
             for _, epoch, *columns in page:
                 yield epoch, Row(*columns)
             last = page[-1][0] if page else last

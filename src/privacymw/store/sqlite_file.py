@@ -104,9 +104,7 @@ class SqliteFile:
 
         version = int(db.execute("pragma user_version").fetchone()[0])
         if version > VERSION:
-            raise StoreError(
-                f"{self.path}: written by a newer privacymw (format {version}, this one reads {VERSION})"
-            )
+            raise StoreError(f"{self.path}: written by a newer privacymw (format {version}, this one reads {VERSION})")
         try:
             for pragma in PRAGMAS:
                 db.execute(f"pragma {pragma}").fetchall()
