@@ -445,6 +445,7 @@ def test_settings_of_the_running_site(data: Path) -> None:
     for arguments, env in ((["settings"], {}), (["settings", "--running"], {"PRIVACYMW_MODE": "off"})):
         done = call(*arguments, cwd=data.parent, env=env)
         assert done.out.startswith(f"Settings of the site that was started with {data}")
+        assert re.match(r".* \([-0-9]+ [:0-9]+ UTC, running\):\n", done.out)
         assert "Example Health" in done.out
         assert "a secret of" not in done.out
     assert "of the environment" in call("settings", cwd=data.parent, env={"PRIVACYMW_MODE": "off"}).out

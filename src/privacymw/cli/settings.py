@@ -17,7 +17,7 @@ def settings(options: Namespace) -> int:
         return _markdown()
     site = _site(options)
     rows: list[dict[str, str]] = _of_environment() if site is None else _of_running(site)
-    origin = "the environment" if site is None else f"the site that was started with {site.folder}"
+    origin = "the environment" if site is None else _described(site)
     if options.json:
         show.document({"from": origin, "running": site is not None, "settings": rows})
         return 0
@@ -49,6 +49,12 @@ def _site(options: Namespace) -> Site | None:
     except StoreError:
         return None
     return site if site.running and site.lives() else None
+
+
+def _described(site: Site) -> str:
+    state = "running" if site.lives() else "not running now"
+    started = show.utc((site.running or {}).get("started", 0))
+    return f"the site that was started with {site.folder} ({started} UTC, {state})"
 
 
 def _of_running(site: Site) -> list[dict[str, str]]:
