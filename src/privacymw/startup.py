@@ -106,6 +106,16 @@ class Policy(NamedTuple):
         modes = {each.mode for each in self.promises if isinstance(each, Outbound)}
         return "interstitial" in modes or any(isinstance(each, Confidential) and each.paths for each in self.promises)
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Categories of which some promise keeps the visitor's answer."""
+        return tuple(dict.fromkeys(category for each in self.promises for category in each.asks()))
+
+    @property
+    def choices(self) -> Choices:
+        """The choices in force."""
+        return next(each for each in self.promises if isinstance(each, Choices))
+
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
         telling = Telling(self.site, self.organisation, keys_apart=_keys_apart(self.site), leaving=self.leaving)
@@ -147,15 +157,19 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = _secrets(policy.site, folder)
-    means = Means(secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving)
+    means = Means(
+        secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving, categories=policy.asks
+    )
     policy = policy.within(means)
+    cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
         leaving=bool(link_keys) and means.leaving,
         count=tally.count,
         pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
-        cookie=PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None,
+        cookie=cookie,
+        allows=policy.choices.decider(cookie),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
         sections=policy.sections(),
@@ -180,8 +194,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
-    saved = any(isinstance(each, Choices) and each.saved for each in policy.promises)
-    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if saved else [])]
+    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if policy.choices.saved else [])]
 
 
 _SQLITE: Final = "sqlite:///"

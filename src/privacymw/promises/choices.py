@@ -1,13 +1,13 @@
 """What the visitor may choose: the signed cookie's page, and what the app reads of it."""
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
 from privacymw import forms
-from privacymw.cookie import Choice, PreferenceCookie
+from privacymw.cookie import NO_CHOICE, Choice, PreferenceCookie
 from privacymw.core import Exchange, Job, Keeper, Reply, not_allowed
 from privacymw.errors import PrivacyError
 from privacymw.headers import Pairs, opts_out, quoted_path
@@ -56,8 +56,25 @@ class Choices(Promise, frozen=True, kw_only=True):
     saved: Annotated[bool, setting("Whether choices are kept in the visitor's browser.", "switch")] = True
 
     def within(self, means: Means) -> "Choices":
-        offered = means.leaving or self.categories or self.preferences
-        return self if means.secret and offered else msgspec.structs.replace(self, saved=False)
+        categories = tuple(dict.fromkeys((*self.categories, *means.categories)))
+        saved = self.saved and means.secret and bool(means.leaving or categories or self.preferences)
+        return msgspec.structs.replace(self, categories=categories, saved=saved)
+
+    def decider(self, cookie: PreferenceCookie | None) -> Callable[[Exchange, str], bool]:
+        """Tells whether the visitor of an exchange allows a category."""
+
+        def allows(exchange: Exchange, category: str) -> bool:
+            choice = cookie.read(exchange) if cookie is not None and self.saved else NO_CHOICE
+            return self.allowed(choice, category, gpc=opts_out(exchange.headers.get("sec-gpc", "")))
+
+        return allows
+
+    def allowed(self, choice: Choice, category: str, *, gpc: bool) -> bool:
+        """A visitor's own answer; without one what the model and the browser's signal say."""
+        answer = choice.answers.get(category)
+        if answer is not None:
+            return answer
+        return choice.verified and self.model == "opt-out" and not (gpc and category in SHARING)
 
     def section(self, telling: Telling) -> Section:
         if not self.saved:
@@ -119,12 +136,7 @@ class VisitorChoices:
                 f"choices.allows({category!r}): no such category; declared are: {declared}. "
                 f"Set PRIVACYMW_CHOICES_CATEGORIES={','.join([*self._promise.categories, category])}"
             )
-        answer = self._choice.answers.get(category)
-        if answer is not None:
-            return answer
-        if not self._choice.verified:
-            return False
-        return self._promise.model == "opt-out" and not (self._gpc and category in SHARING)
+        return self._promise.allowed(self._choice, category, gpc=self._gpc)
 
 
 class Preferences(MutableMapping[str, str]):

@@ -21,6 +21,7 @@ CLAUSES: Final = {
     "confidential": "Patient information",
     "statistics": "Usage information",
     "choices": "Cookies and your choices",
+    "cookies": "Cookies of this site",
     "addresses": "Your IP address",
     "personal": "Personal information",
     "outbound": "Links to other sites",
