@@ -1,22 +1,21 @@
 """Start-up: from the environment to a pipeline, and the log lines of the first ten minutes."""
 
 import atexit
-import base64
-import hashlib
-import hmac
 import logging
 import os
-import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from privacymw.address import Forwarding
 from privacymw.cookie import PreferenceCookie
+from privacymw.countries import Countries, missing
+from privacymw.decider import Decider
 from privacymw.errors import SettingsError
-from privacymw.folder import DataFolder, new_secret
+from privacymw.folder import DataFolder
+from privacymw.keyring import secret_keys
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
 from privacymw.pipeline import Pipeline
@@ -28,8 +27,12 @@ from privacymw.promises.choices import Choices
 from privacymw.promises.confidential import Confidential
 from privacymw.promises.notice import Notice, compiled, who_we_are
 from privacymw.promises.outbound import Outbound
+from privacymw.promises.signals import Signals
+from privacymw.questions import Questions
+from privacymw.receipt import Receipts
+from privacymw.registry import CookieEntry
 from privacymw.running import LogPlace, announce
-from privacymw.seal import KEY_BYTES, LinkSeal
+from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
 from privacymw.store import open_journal, open_keys, open_store
 from privacymw.store.journal import Journal
@@ -94,7 +97,7 @@ class Policy(NamedTuple):
         data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
         logs = self.addresses.logged and self.site.mode == "on" and self.log_place(data) is not None
         secret = bool(self.site.secret_key) or data is not None
-        return Means(secret=secret, store=logs, leaving=self.leaving)
+        return Means(secret=secret, store=logs, leaving=self.leaving, categories=self.asks)
 
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
@@ -115,6 +118,39 @@ class Policy(NamedTuple):
     def choices(self) -> Choices:
         """The choices in force."""
         return next(each for each in self.promises if isinstance(each, Choices))
+
+    @property
+    def signals(self) -> Signals:
+        """The stance on browser signals in force."""
+        return next(each for each in self.promises if isinstance(each, Signals))
+
+    @property
+    def entries(self) -> tuple[CookieEntry, ...]:
+        """The cookies that the promises declare."""
+        return tuple(entry for each in self.promises for entry in each.entries)
+
+    def countries(self) -> Callable[[bytes | None], str]:
+        """The country of a packed address, where a decision hangs on it; empty for an address not known.
+
+        Raises:
+            SettingsError: there is no file of countries, or it cannot be read.
+        """
+        path = self.addresses.geo_database
+        if self.choices.model == "by-country" and not path:
+            raise missing("PRIVACYMW_CHOICES_MODEL", self.choices.model)
+        return Countries(path).of if path else lambda packed: ""
+
+    def decider(self, cookie: PreferenceCookie | None, country: Callable[[bytes | None], str]) -> Decider:
+        """What decides for visitors, by the promises in force."""
+        choices = self.choices
+        return Decider(
+            Questions(choices.categories, self.entries),
+            model=choices.model,
+            cookie=cookie if choices.saved else None,
+            country=country,
+            opt_out_in=choices.opt_out_countries,
+            dnt=self.signals.dnt == "honour",
+        )
 
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
@@ -153,15 +189,17 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     policy = Policy.from_env(environ, **declared)
     for warning in policy.settings.warnings:
         log.warning(warning)
+    countries = policy.countries()
     folder = _folder(policy.site, environ)
     tally = Tally(folder)
     journal = _journal(policy, folder)
-    cookie_secrets, link_keys = _secrets(policy.site, folder)
+    cookie_secrets, link_keys = secret_keys(policy.site, folder)
     means = Means(
         secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving, categories=policy.asks
     )
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
+    decider = policy.decider(cookie, countries)
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
@@ -169,7 +207,12 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         count=tally.count,
         pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
         cookie=cookie,
-        allows=policy.choices.decider(cookie),
+        allows=decider.allows,
+        decider=decider,
+        varies=decider.varies,
+        entries=policy.entries,
+        receipts=Receipts(cookie_secrets) if cookie_secrets else None,
+        gpc=bool(policy.signals.gpc),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
         sections=policy.sections(),
@@ -234,7 +277,8 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     if place is None:
         return None
     keys = open_keys(place.keys, place.terms)
-    journal = open_journal(open_store(place.url, max_bytes=addresses.max_size), keys, data=data)
+    store = open_store(place.url, max_bytes=addresses.max_size)
+    journal = open_journal(store, keys, data=data, decisions=policy.choices.record_retention)
     journal.start()
     return journal
 
@@ -243,31 +287,3 @@ def _absolute(url: str) -> str:
     """The URL of a store that is found from every folder, as the command line has to."""
     path = url.removeprefix(_SQLITE)
     return f"{_SQLITE}{Path(path).absolute()}" if path != url and path else url
-
-
-def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:
-    """What signs choices, and what seals links: apart, for links outlive a change of the first."""
-    if site.secret_key:
-        return list(site.secret_key), [_derived(each) for each in site.secret_key]
-    if folder is None:
-        return [], []
-    lines = folder.lines("links", lambda: f"k{secrets.token_hex(3)} {_text(secrets.token_bytes(KEY_BYTES))}")
-    pairs = (line.partition(" ") for line in lines)
-    return folder.lines("secret", new_secret), [(name, _bytes(text)) for name, _, text in pairs]
-
-
-def _derived(secret: str) -> tuple[str, bytes]:
-    """A link key from a secret that several machines share (HKDF-Expand with one block, RFC 5869 2.3)."""
-    key = hmac.digest(secret.encode(), b"privacymw links\x01", hashlib.sha512)
-    return "s" + hashlib.sha256(key).hexdigest()[:6], key
-
-
-def _text(key: bytes) -> str:
-    return base64.urlsafe_b64encode(key).decode()
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(text)
-    except ValueError:
-        raise SettingsError("the file links in the data folder has a line that is no key: restore it") from None
