@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Outcome
-from privacymw.kinds import days, setting, show_duration
+from privacymw.kinds import KINDS, days, setting, spoken_duration
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.routes import generalised
 from privacymw.store import Terms
@@ -64,7 +64,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
         if not self.logged:
             text = "This application keeps no log of IP addresses."
             return Section("addresses", self.title, (Sentence("addresses.none", text), _servers(telling)))
-        values = {"retention": show_duration(self.retention)}
+        values = {"retention": spoken_duration(self.retention)}
         sentences = [
             Sentence(
                 "addresses.what",
@@ -79,7 +79,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
             Sentence(
                 "addresses.sealed",
-                "The log holds your address in encrypted form only. It never holds the words of a search or a form.",
+                "The log holds your address in encrypted form only. It does not hold the words of a search or a form.",
             ),
             Sentence(
                 "addresses.retention",
@@ -89,12 +89,15 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
         ]
         if self.network_retention is not None:
-            network = {"network": show_duration(self.network_retention)}
+            network = {"network": spoken_duration(self.network_retention)}
             text = "The network that your address belongs to can be read for at most {network}."
             sentences.append(Sentence("addresses.network", text, network))
         if self.skip:
             text = "Requests for {paths} are not logged."
             sentences.append(Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}))
+        size = {"size": KINDS["size"].show(self.max_size)}
+        text = "The log takes at most {size} on a disk; beyond that the oldest entries go first."
+        sentences.append(Sentence("addresses.size", text, size))
         if telling.keys_apart:
             text = "The keys lie apart from the log, so that a copy of the log without them cannot be read."
             sentences.append(Sentence("addresses.keys", text))
@@ -112,10 +115,10 @@ def _servers(telling: Telling) -> Sentence:
 
 def _table(promise: Addresses) -> Table:
     network = promise.retention if promise.network_retention is None else promise.network_retention
-    longest = show_duration(max(promise.retention, network))
+    longest = spoken_duration(max(promise.retention, network))
     rows = (
-        ("Address", "to diagnose faults, to run the site", show_duration(promise.retention)),
-        ("Network of the address", "the same", show_duration(network)),
+        ("Address", "to diagnose faults, to run the site", spoken_duration(promise.retention)),
+        ("Network of the address", "the same", spoken_duration(network)),
         ("Time, method, kind of page, status, duration", "the same", longest),
     )
     return Table("What the log holds", ("What", "What for", "At most how long"), rows)

@@ -159,6 +159,7 @@ class _Keeper(Keeper):
             "draft": self._draft,
             "introduction": _introduction(organisation),
             "sections": self._services.sections,
+            "long_date": long_date,
         }
         return self._services.pages.render("notice.html", exchange, context)
 

@@ -50,14 +50,19 @@ class Outbound(Promise, frozen=True, kw_only=True):
             return None
         sentences = [Sentence("outbound.mode", told[self.mode])]
         if self.mode == "interstitial":
-            text = "Links that a program adds to the page in your browser, and forms that post, are not covered."
+            text = (
+                "Not covered are links that a program adds in your browser, forms that post, and links that are very "
+                "long or let whoever has them in."
+            )
             sentences.append(Sentence("outbound.scope", text))
             text = "You can ask on that page not to be shown it again. We keep no list of the links that you follow."
             sentences.append(Sentence("outbound.remember", text))
         if self.trusted:
-            values = {"hosts": ", ".join(self.trusted)}
-            text = "Links to {hosts} lead there without such a page; their text names the destination."
-            sentences.append(Sentence("outbound.trusted", text, values))
+            text = {
+                "interstitial": "Links to {hosts} lead there without such a page; their text names the host.",
+                "annotate": "This is so for links to {hosts} too, which we trust.",
+            }
+            sentences.append(Sentence("outbound.trusted", text[self.mode], {"hosts": ", ".join(self.trusted)}))
         text = "We do not answer for the content or the security of other sites. Please read their privacy notices."
         sentences.append(Sentence("outbound.others", text, {}, telling.name))
         return Section("outbound", self.title, tuple(sentences))
