@@ -2,7 +2,7 @@
 
 import re
 
-_SENTENCE = re.compile(r"[^.!?:;]+[.!?:;]")
+_SENTENCE = re.compile(r"[^.!?]+[.!?]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 _ADDRESS = re.compile(r"\S*[/@*]\S*|\S+\.\S+[a-z]\S*")  # a path, a mail address, a host: nobody reads them aloud
 

@@ -23,11 +23,11 @@ HELD = Means(secret=True, store=True)
 NOT_FOUND = page_of("not here", status=404)
 
 
-def sections(means: Means = HELD, **settings: str) -> dict[str, Section]:
+def sections(means: Means = HELD, /, **settings: str) -> dict[str, Section]:
     return {each.name: each for each in Policy.from_env(environ(**settings)).within(means).sections()}
 
 
-def sentence_names(means: Means = HELD, **settings: str) -> set[str]:
+def sentence_names(means: Means = HELD, /, **settings: str) -> set[str]:
     return {each.name for section in sections(means, **settings).values() for each in section.sentences}
 
 

@@ -58,11 +58,11 @@ class Outbound(Promise, frozen=True, kw_only=True):
             text = "You can ask on that page not to be shown it again. We keep no list of the links that you follow."
             sentences.append(Sentence("outbound.remember", text))
         if self.trusted:
-            text = {
+            trusted = {
                 "interstitial": "Links to {hosts} lead there without such a page; their text names the host.",
                 "annotate": "This is so for links to {hosts} too, which we trust.",
             }
-            sentences.append(Sentence("outbound.trusted", text[self.mode], {"hosts": ", ".join(self.trusted)}))
+            sentences.append(Sentence("outbound.trusted", trusted[self.mode], {"hosts": ", ".join(self.trusted)}))
         text = "We do not answer for the content or the security of other sites. Please read their privacy notices."
         sentences.append(Sentence("outbound.others", text, {}, telling.name))
         return Section("outbound", self.title, tuple(sentences))
