@@ -48,8 +48,13 @@ class Tally:
                 key = (kind, _OTHERS)
             self._counts[key] = self._counts.get(key, 0) + 1
             if self._thread is None and self._folder is not None:
-                self._thread = threading.Thread(target=self._run, name="privacymw-tally", daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="privacymw-tally", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the interpreter is about to end, or has no thread to give
+            thread.start()
+            self._thread = thread
 
     def counts(self) -> dict[str, dict[str, int]]:
         """What this process counted, by kind and name."""

@@ -54,6 +54,9 @@ class Cookies(Promise, frozen=True, kw_only=True):
         text = "Besides the cookie with your choices, this site sets the cookies in this table, and no others."
         by = "" if self.guard == "enforce" else telling.name
         sentences = [Sentence("cookies.table", text, {}, by)]
+        if self.guard == "report":
+            text = "We count cookies that are missing in it, by name and page, so that we can mend it."
+            sentences.append(Sentence("cookies.report", text))
         for category in self.asks():
             text = "Cookies for {category} are set and read only if you allow them. If you say no, we remove them."
             sentences.append(Sentence(f"cookies.{category}", text, {"category": category}))
