@@ -40,7 +40,10 @@ class Figure(NamedTuple):
 
 
 def interleaved(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Figure]:
-    """Times all subjects in turn, in another order each round."""
+    """Times all subjects in turn, in another order each round.
+
+    The slower half of the rounds, in which the machine was busy with others, is left out for all subjects alike.
+    """
     counts = {name: _calibrated(subject) for name, subject in subjects.items()}
     samples: dict[str, list[float]] = {name: [] for name in subjects}
     order = list(subjects)
@@ -50,11 +53,18 @@ def interleaved(subjects: Mapping[str, Subject], rounds: int) -> dict[str, Figur
         for name in order:
             samples[name].append(subjects[name].run(counts[name]) / counts[name] * 1e6)
             subjects[name].settle()
-    return {name: Figure.of(found) for name, found in samples.items()}
+    totals = [sum(each) for each in zip(*samples.values(), strict=True)]
+    quiet = statistics.median(totals)
+    return {
+        name: Figure.of([each for each, total in zip(found, totals, strict=True) if total <= quiet])
+        for name, found in samples.items()
+    }
 
 
 def _calibrated(subject: Subject) -> int:
-    """How often the work fits into a slice, found when it is warm."""
+    """How often the work fits into a slice, found when it is warm: a slice too short would measure a cold cache."""
+    subject.run(100)
+    subject.settle()
     count = 1
     while (seconds := subject.run(count)) < SLICE / 4:
         subject.settle()

@@ -57,10 +57,9 @@ class Server(NamedTuple):
             return sum(db.execute(f"select count(*) from {name}").fetchone()[0] for (name,) in logs)
 
     def load(self, seconds: int) -> Load:
-        """Eight connections that never pause."""
-        headers = [*HEADERS[1:-1], ("Cookie", cookies())]
-        lines = [text for name, value in headers for text in ("-H", f"{name}: {value}")]
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *lines, "-H", f"Host: {HEADERS[0][1]}"]
+        """Connections that never pause."""
+        headers = [f"-H{name.title()}: {value}" for name, value in (*HEADERS[:-1], ("cookie", cookies()))]
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *headers]
         cpu, rows = self.cpu(), self.rows()
         url = f"http://127.0.0.1:{self.port}/?q=1"
         said = subprocess.run([*_pinned(1), *command, url], capture_output=True, text=True, check=True).stdout

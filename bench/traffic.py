@@ -31,20 +31,20 @@ def cookies(one: str = "") -> str:
     return f"theme=dark; {one}; _ga=GA1.2.3" if one else "theme=dark; _ga=GA1.2.3"
 
 
-def environ(path: str, cookie: str) -> dict[str, Any]:
+def environ(path: str) -> dict[str, Any]:
     """The request as a WSGI server hands it over."""
     found: dict[str, Any] = {
         "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "q=1",
         "SERVER_NAME": "h", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": PROXY,
         "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False, "HTTP_COOKIE": cookie,
+        "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
     }  # fmt: skip
     return found | {"HTTP_" + name.upper().replace("-", "_"): value for name, value in HEADERS}
 
 
-def scope(path: str, cookie: str) -> dict[str, Any]:
+def scope(path: str) -> dict[str, Any]:
     """The request as an ASGI server hands it over."""
-    headers = [(name.encode(), value.encode()) for name, value in (*HEADERS, ("cookie", cookie))]
+    headers = [(name.encode(), value.encode()) for name, value in HEADERS]
     return {
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "GET",
         "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"q=1", "root_path": "",
@@ -57,14 +57,18 @@ class Wsgi:
 
     def __init__(self, app: Any, path: str, cookie_headers: Iterable[str]) -> None:
         self._app = app
-        self._requests = itertools.cycle([environ(path, each) for each in cookie_headers])
+        self._environ = environ(path)
+        self._cookies = itertools.cycle(list(cookie_headers))
+
+    def _request(self) -> dict[str, Any]:
+        return {**self._environ, "HTTP_COOKIE": next(self._cookies)}
 
     def run(self, count: int) -> float:
         """CPU seconds of so many requests."""
-        app, requests = self._app, self._requests
+        app = self._app
         start = time.process_time()
         for _ in range(count):
-            body = app(next(requests).copy(), _start_response)
+            body = app(self._request(), _start_response)
             for _chunk in body:
                 pass
             close = getattr(body, "close", None)
@@ -75,7 +79,7 @@ class Wsgi:
     def answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers with lower-case names, body."""
         heard: list[Any] = []
-        chunks = self._app(next(self._requests).copy(), lambda *said: heard.append(said))
+        chunks = self._app(self._request(), lambda *said: heard.append(said))
         body = b"".join(chunks)
         getattr(chunks, "close", lambda: None)()
         status, headers = heard[0][:2]
@@ -91,17 +95,22 @@ class Asgi:
 
     def __init__(self, app: Any, path: str, cookie_headers: Iterable[str]) -> None:
         self._app = app
-        self._requests = itertools.cycle([scope(path, each) for each in cookie_headers])
+        self._scope = scope(path)
+        self._cookies = itertools.cycle([each.encode() for each in cookie_headers])
+
+    def _request(self) -> dict[str, Any]:
+        scope = self._scope
+        return {**scope, "headers": [*scope["headers"], (b"cookie", next(self._cookies))]}
 
     def run(self, count: int) -> float:
         """CPU seconds of so many requests."""
         return _LOOP.run(self._run(count))
 
     async def _run(self, count: int) -> float:
-        app, requests = self._app, self._requests
+        app = self._app
         start = time.process_time()
         for _ in range(count):
-            await app(next(requests).copy(), _receive, _send)
+            await app(self._request(), _receive, _send)
         return time.process_time() - start
 
     def answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -111,7 +120,7 @@ class Asgi:
         async def send(message: Any) -> None:
             heard.append(message)
 
-        _LOOP.run(self._app(next(self._requests).copy(), _receive, send))
+        _LOOP.run(self._app(self._request(), _receive, send))
         headers = [(name.decode().lower(), value.decode()) for name, value in heard[0]["headers"]]
         return heard[0]["status"], headers, b"".join(message["body"] for message in heard[1:])
 
