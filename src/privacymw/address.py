@@ -16,6 +16,7 @@ HOPS_MAX = 32
 """Proxies in a row that are walked through; longer lists are a visitor's own invention."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
+_WHOLE = (1 << 128) - 1
 _SIX_TO_FOUR = b"\x20\x02"
 _NAT64 = bytes.fromhex("0064ff9b") + bytes(8)
 _LONGEST = 128  # room for an IPv6 address with brackets, zone id and port; 8 kB of junk is not worth a look
@@ -110,7 +111,7 @@ class Forwarding:
         SettingsError: naming every entry that cannot be obeyed.
     """
 
-    __slots__ = ("_families", "_hops", "_networks", "_unix")
+    __slots__ = ("_families", "_hops", "_hosts", "_networks", "_unix")
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         words = [word.strip().lower() for word in trusted if word.strip()]
@@ -122,17 +123,22 @@ class Forwarding:
         self._families = named or tuple(_READERS)
         self._hops = int(counts[0]) if counts else 0
         self._networks = tuple(_network_bits(word) for word in rest)
+        # A proxy given by its address is known by its text, without reading it each time.
+        self._hosts = frozenset(unpack(bits.to_bytes(16)) for bits, mask in self._networks if mask == _WHOLE)
 
     def resolve(self, peer: str | None, scheme: str, headers: Mapping[str, str]) -> Origin:
         """The client behind `peer`; `headers` has lower-case names, fields of one name joined by ", "."""
-        packed = pack(peer)
         direct = _DIRECT.get(scheme)
-        forwarded = "forwarded" in headers or "x-forwarded-for" in headers or "x-forwarded-proto" in headers
-        if not forwarded:
-            return Origin(packed, direct, False)
-        if not (self._trusts(packed, 0) if peer else self._unix):
-            return Origin(packed, direct, True)
-        client, schemes = self._told(packed, headers)
+        if "x-forwarded-for" not in headers and "x-forwarded-proto" not in headers and "forwarded" not in headers:
+            return Origin(pack(peer), direct, False)
+        if peer not in self._hosts and not (self._trusts(pack(peer), 0) if peer else self._unix):
+            return Origin(pack(peer), direct, True)
+        for_, proto = headers.get("x-forwarded-for", ""), headers.get("x-forwarded-proto", "")
+        if "forwarded" not in headers and "," not in for_ and "," not in proto and "x-forwarded-for" in self._families:
+            # The usual case, one proxy: the same as below, without lists of one.
+            told = _SCHEMES.get(proto) or _one(_x_schemes(proto)) if proto else direct
+            return Origin(pack(for_.strip(" \t")) or pack(peer), told, False)
+        client, schemes = self._told(pack(peer), headers)
         return Origin(client, _one(schemes) if schemes else direct, False)
 
     def _told(self, packed: bytes | None, headers: Mapping[str, str]) -> "_Told":

@@ -45,46 +45,9 @@ class PrivacyMiddleware:
         self._response_names = {name.encode(): name for name in pipeline.response_names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "http" and MARKER not in scope:
-            await self._http(scope, receive, send)
-        elif kind == "websocket" and MARKER not in scope:
-            await self._websocket(scope, receive, send)
-        elif kind == "lifespan":
-            await _Lifespan(self.app, self.pipeline, scope, receive, send).run()
-        else:
-            await self.app(scope, receive, send)
-
-    def _begin(self, scope: Scope) -> Exchange:
-        root: str = scope.get("root_path") or ""
-        path: str = scope["path"]
-        if root:
-            root = root.rstrip("/")
-            if path == root or path.startswith(root + "/"):
-                path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
-        names = self._request_names
-        headers: dict[str, str] = {}
-        for raw, value in scope["headers"]:
-            name = names.get(raw)
-            if name is None:
-                continue
-            text = value.decode("latin-1")
-            if name in headers:  # cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)
-                text = headers[name] + ("; " if name == "cookie" else ", ") + text
-            headers[name] = text
-        client = scope.get("client")
-        exchange = scope[MARKER] = self.pipeline.begin(
-            scope.get("method", "GET"),
-            root,
-            path,
-            (scope.get("query_string") or b"").decode("latin-1"),
-            _SCHEMES.get(scope.get("scheme", ""), "http"),
-            client[0] if client else None,
-            headers,
-        )
-        return exchange
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or MARKER in scope:
+            await self._other(scope, receive, send)
+            return
         exchange = self._begin(scope)
         turn = _Turn(self._response_names, exchange, scope, send)
         try:
@@ -101,6 +64,36 @@ class PrivacyMiddleware:
             raise
         finally:
             exchange.finish(turn.outcome)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and MARKER not in scope:
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _Lifespan(self.app, self.pipeline, scope, receive, send).run()
+        else:
+            await self.app(scope, receive, send)
+
+    def _begin(self, scope: Scope) -> Exchange:
+        root: str = scope.get("root_path") or ""
+        path: str = scope["path"]
+        if root:
+            root = root.rstrip("/")
+            if path == root or path.startswith(root + "/"):
+                path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
+        names = self._request_names
+        pairs = [(names[raw], value.decode("latin-1")) for raw, value in scope["headers"] if raw in names]
+        headers = dict(pairs)
+        client = scope.get("client")
+        exchange = scope[MARKER] = self.pipeline.begin(
+            scope.get("method", "GET"),
+            root,
+            path,
+            (scope.get("query_string") or b"").decode("latin-1"),
+            _SCHEMES.get(scope.get("scheme", ""), "http"),
+            client[0] if client else None,
+            headers if len(headers) == len(pairs) else _joined(pairs),
+        )
+        return exchange
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._begin(scope)
@@ -121,6 +114,14 @@ class PrivacyMiddleware:
             exchange.finish(turn.outcome)
 
 
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Several fields of a name as one: cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)."""
+    headers: dict[str, str] = {}
+    for name, text in pairs:
+        headers[name] = headers[name] + ("; " if name == "cookie" else ", ") + text if name in headers else text
+    return headers
+
+
 _REFUSED: Final = {"type": "websocket.close", "code": 1008}
 
 
@@ -131,9 +132,9 @@ def _edited(scope: Scope, exchange: Exchange) -> Scope:
         seen = {name: extensions[name] for name in extensions if name not in _UNSEEN}
         scope = {**scope, "extensions": seen}
     if exchange.edits:
-        hidden = {name.encode() for name, _ in exchange.edits}
+        hidden = {name.encode(): value for name, value in exchange.edits}
         headers = [pair for pair in scope["headers"] if pair[0] not in hidden]
-        headers += _encoded((name, value) for name, value in exchange.edits if value is not None)
+        headers += [(name, value.encode("latin-1")) for name, value in hidden.items() if value is not None]
         scope = {**scope, "headers": headers}
     return scope
 
@@ -220,8 +221,10 @@ class _Turn:
         touched = [(names[low], value.decode("latin-1")) for name, value in headers if (low := name.lower()) in names]
         pairs = exchange.respond(status, touched, scope_route(self.scope))
         if pairs is not touched:
-            headers = [pair for pair in headers if pair[0].lower() not in names]
-            headers += _encoded(pairs)
+            if pairs[: len(touched)] != touched:  # more than added to
+                headers = [pair for pair in headers if pair[0].lower() not in names]
+                touched = []
+            headers += _encoded(pairs[len(touched) :])
         headers += exchange.fixed.raw
         return {**message, "headers": headers}
 

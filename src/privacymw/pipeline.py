@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from privacymw.address import Forwarding
 from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, Reply, text_reply
-from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, made_private, with_vary
+from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, for_one_visitor
 
 log = logging.getLogger("privacymw")
 
@@ -60,7 +60,7 @@ class Pipeline:
         self._request_hooks = _overriding(keepers, "on_request")
         self._response_hooks = _overriding(keepers, "on_response")
         self._finish_hooks = _overriding(keepers, "on_finish")
-        self._fixed: dict[Context, HeaderSet] = {}
+        self._fixed: dict[tuple[bool, bool, str], HeaderSet] = {}
         contexts = (Context(secure, confidential, "") for secure in _BOTH for confidential in _BOTH)
         fixed = {name for context in contexts for name in self._header_set(context).names}
         touched = {name for each in keepers for name in each.touches}
@@ -129,11 +129,10 @@ class Pipeline:
                 self._failed(hook, exchange, error)
         if exchange.transform is not None and (exchange.method == "HEAD" or exchange.status in BODILESS):
             exchange.transform = None
-        if exchange.varies:  # the app looked at what this visitor sent: no shared cache may keep the answer
-            pairs = made_private(with_vary(pairs, dict.fromkeys(exchange.varies)))
-        exchange.fixed = fixed = self._header_set(
-            Context(exchange.origin.scheme == "https", exchange.confidential, exchange.root)
-        )
+        if exchange.varies:  # the app looked at what this visitor sent
+            pairs = for_one_visitor(pairs, exchange.varies)
+        context = exchange.origin.scheme == "https", exchange.confidential, exchange.root
+        exchange.fixed = fixed = self._fixed.get(context) or self._header_set(Context(*context))
         names = fixed.names
         for name, _ in pairs:
             if name in names:
