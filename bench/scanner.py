@@ -18,13 +18,15 @@ def page(outside: bool) -> bytes:
                   for n in range(80))  # fmt: skip
     sections = []
     for n in range(160):
-        link = f"https://example{n % 40}.org/spec#s{n}" if outside and n % 4 == 0 else f"../reference/api{n}.html#s{n}"
+        link = f"../reference/api{n}.html#s{n}"
+        if outside and n % 4 == 0:
+            link = f"https://example{n % 40}.org/spec#s{n}"
         sections.append(
             f'<section id="s{n}">\n<h2>Section {n}<a class="headerlink" href="#s{n}" title="Link to this">¶</a></h2>\n'
             f'<p>{words * 3}See <a class="reference external" href="{link}"><code>api{n}</code></a>.</p>\n'
             f'<div class="highlight"><pre><span class="kn">from</span> <span class="nn">part{n}</span> '
-            f'<span class="kn">import</span> <span class="n">thing</span>  <span class="c1"># {words}</span></pre></div>'
-            f"\n<p>{words * 2}</p></section>\n"
+            f'<span class="kn">import</span> <span class="n">thing</span>  <span class="c1"># {words}</span></pre>'
+            f"</div>\n<p>{words * 2}</p></section>\n"
         )
     head = "<!doctype html><html lang=en><head><meta charset=utf-8><title>Reference</title></head><body>"
     return f"{head}<nav><ul>{nav}</ul></nav><main>{''.join(sections)}</main></body></html>".encode()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faces import Request, Site, Wire, asgi_app, environ_of, scope_of, wsgi_app
 
+from faces import Heard, Request, Site, Wire, asgi_app, environ_of, scope_of, wsgi_app
 from privacymw import asgi, wsgi
 from privacymw.pipeline import Pipeline
 from privacymw.startup import start
@@ -42,16 +42,17 @@ def _pipe(tmp_path: Path) -> Iterator[Pipeline]:
 
 def through_wsgi(pipe: Pipeline) -> Any:
     face = wsgi.PrivacyMiddleware(wsgi_app(SITE), pipe)
-    return lambda: face(environ_of(REQUEST), lambda *said: None)
+    return lambda: face(environ_of(REQUEST), Heard().start_response)
 
 
 def through_asgi(pipe: Pipeline) -> Any:
     face = asgi.PrivacyMiddleware(asgi_app(SITE), pipe)
 
     def ask() -> None:
-        wire = Wire()
+        wire: Any = Wire()
+        turn: Any = face(scope_of(REQUEST), wire.receive, wire.send)
         with pytest.raises(StopIteration):  # nothing in it waits
-            face(scope_of(REQUEST), wire.receive, wire.send).send(None)
+            turn.send(None)
 
     return ask
 
