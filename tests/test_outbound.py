@@ -200,7 +200,9 @@ def test_what_passes_as_it_is(
 
 
 @pytest.mark.parametrize("status", [200, 302, 404, 500])
-@pytest.mark.parametrize("charset", ["", "; charset=UTF-8", "; charset=latin1", "; charset=shift_jis", "; charset=euc-kr"])
+@pytest.mark.parametrize(
+    "charset", ["", "; charset=UTF-8", "; charset=latin1", "; charset=shift_jis", "; charset=euc-kr"]
+)
 def test_pages_of_every_status_are_rewritten(face: str, status: int, charset: str) -> None:
     site = portal(
         face, Site(status, (("content-type", f"text/html{charset}"),), (b"\x83A", LINK.encode()[:-7], b"</a>"))

@@ -109,7 +109,8 @@ class _Keeper(Keeper):
         exchange.rewrites = True
         if "text/html" in exchange.headers.get("accept", ""):
             exchange.edits.append(("accept-encoding", "identity"))
-            exchange.edits += _inward(exchange, self._mark)
+            if not exchange.headers.keys().isdisjoint(_CONDITIONS):
+                exchange.edits += _inward(exchange, self._mark)
 
     def on_response(self, exchange: Exchange, headers: Pairs) -> Pairs:
         if not exchange.rewrites or exchange.own:
@@ -128,7 +129,10 @@ class _Keeper(Keeper):
 
     def _charset(self, status: int, headers: Pairs) -> str | None:
         """The charset, as it is labelled, of an answer whose links can be rewritten; None for one that passes."""
-        kind, label = fields.media_type(fields.first(headers, "content-type"))
+        content_type = fields.first(headers, "content-type")
+        if "html" not in content_type.lower():
+            return None
+        kind, label = fields.media_type(content_type)
         if kind != "text/html" or status in (204, 206) or status < 200:
             return None
         if fields.first(headers, "content-disposition").lower().startswith("attachment"):
