@@ -28,17 +28,18 @@ class PrivacyMiddleware:
     Args:
         app: any ASGI 3 app; it sees its scope unchanged but for what the policy hides.
         pipeline: made from the environment variables when not given.
+        declared: what the app says of itself: `preferences={"language": ["en", "es"]}`, `categories=["statistics"]`.
 
     Raises:
         SettingsError: the environment variables cannot be obeyed.
         StoreError: the data folder cannot be used.
     """
 
-    def __init__(self, app: App, pipeline: Pipeline | None = None) -> None:
+    def __init__(self, app: App, pipeline: Pipeline | None = None, **declared: Any) -> None:
         if pipeline is None:
             from privacymw.startup import start
 
-            pipeline = start().pipeline
+            pipeline = start(**declared).pipeline
         self.app = app
         self.pipeline = pipeline
         self._request_names = {name.encode(): name for name in pipeline.request_names}
@@ -46,21 +47,19 @@ class PrivacyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or MARKER in scope:
-            await self._other(scope, receive, send)
-            return
+            return await self._other(scope, receive, send)
         exchange = self._begin(scope)
         turn = _Turn(self._response_names, exchange, scope, send)
         try:
             if exchange.job is not None:
                 exchange.reply = await _run(exchange.job, receive)
             elif exchange.reply is None:
-                turn.scope = _edited(scope, exchange)
+                turn.scope = _edited(scope, exchange) if exchange.edits or exchange.rewrites else scope
                 await self.app(turn.scope, receive, turn.send)
             if exchange.reply is not None and turn.outcome is not Outcome.ENDED:
                 await turn.reply(exchange.reply)
         except Exception:
-            if not turn.lost:
-                turn.outcome = Outcome.RAISED
+            turn.outcome = turn.outcome if turn.lost else Outcome.RAISED
             raise
         finally:
             exchange.finish(turn.outcome)
@@ -80,19 +79,19 @@ class PrivacyMiddleware:
             root = root.rstrip("/")
             if path == root or path.startswith(root + "/"):
                 path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
-        names = self._request_names
-        pairs = [(names[raw], value.decode("latin-1")) for raw, value in scope["headers"] if raw in names]
+        names, sent = self._request_names, scope["headers"]
+        pairs = [(names[raw], value.decode("latin-1")) for raw, value in sent if raw in names]
         headers = dict(pairs)
-        client = scope.get("client")
+        headers = headers if len(headers) == len(pairs) else _joined(pairs)
+        peer, port = scope.get("client") or (None, None)
+        # uvicorn believes proxies itself, and then gives the client without its port.
+        resolved = port == 0 and peer is not None and peer in headers.get("x-forwarded-for", "")
         exchange = scope[MARKER] = self.pipeline.begin(
-            scope.get("method", "GET"),
-            root,
-            path,
+            scope.get("method", "GET"), root, path,
             (scope.get("query_string") or b"").decode("latin-1"),
             _SCHEMES.get(scope.get("scheme", ""), "http"),
-            client[0] if client else None,
-            headers if len(headers) == len(pairs) else _joined(pairs),
-        )
+            peer, headers, resolved=resolved,
+        )  # fmt: skip
         return exchange
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,10 +115,10 @@ class PrivacyMiddleware:
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Several fields of a name as one: cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)."""
-    headers: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for name, text in pairs:
-        headers[name] = headers[name] + ("; " if name == "cookie" else ", ") + text if name in headers else text
-    return headers
+        found.setdefault(name, []).append(text)
+    return {name: ("; " if name == "cookie" else ", ").join(texts) for name, texts in found.items()}
 
 
 _REFUSED: Final = {"type": "websocket.close", "code": 1008}
@@ -211,6 +210,7 @@ class _Turn:
             elif kind in ("websocket.accept", "websocket.http.response.start"):
                 message = self._started(message, message.get("status", 101))
             if exchange.reply is not None:
+                exchange.respond(403, [], exchange.route)
                 await self.server_send(_REFUSED)
         if exchange.reply is None:
             await self.server_send(message)

@@ -16,6 +16,7 @@ from urllib.parse import unquote_plus, urlencode
 
 import msgspec
 from itsdangerous import BadSignature, TimestampSigner
+from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from itsdangerous.signer import SigningAlgorithm
 
 from privacymw.core import Exchange
@@ -38,7 +39,8 @@ class Choice(msgspec.Struct, frozen=True):
         outside: whether links that leave go through the leaving page.
         sites: hosts for which they do not.
         at: when it was chosen, in seconds since the epoch; 0 where nothing was.
-        verified: False where a cookie came that nobody can vouch for.
+        verified: False where a cookie came that nobody can vouch for: what it may have refused stays
+            refused until it is answered anew.
     """
 
     answers: Mapping[str, bool] = {}
@@ -62,6 +64,7 @@ def encoded(choice: Choice) -> str:
     pairs = [("v", PAYLOAD_VERSION), ("at", str(choice.at))]
     pairs += [(f"c.{name}", "1" if answer else "0") for name, answer in choice.answers.items()]
     pairs += [(f"p.{name}", value) for name, value in choice.preferences.items()]
+    pairs += [] if choice.verified else [("lost", "1")]
     pairs += [("out", choice.outside)] if choice.outside != "ask" else []
     pairs += [("site", host) for host in choice.sites]
     return urlencode(pairs)
@@ -82,6 +85,7 @@ def decoded(payload: str) -> Choice:
         outside="direct" if known.get("out") == "direct" else "ask",
         sites=tuple(value for name, value in pairs if name == "site")[:SITES],
         at=int(known.get("at", "0")),
+        verified="lost" not in known,
     )
 
 
@@ -129,7 +133,7 @@ class PreferenceCookie:
         known = self._verified.get(token)
         if known is not None:
             choice, expires = known
-            return choice if self._clock() < expires else UNVERIFIED
+            return choice if self._clock() <= expires else UNVERIFIED
         key_id, _, signed = token.partition(".")
         signer = self._signers.get(key_id)
         if signer is None or len(token) > TOKEN_BYTES:
@@ -179,6 +183,10 @@ class _Signer(TimestampSigner):
 
     def get_timestamp(self) -> int:
         return int(self._clock())
+
+    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        """Also that it is spelled as we spell it: the last sign of Base64 has bits that decode to nothing."""
+        return super().verify_signature(value, sig) and base64_encode(base64_decode(sig)) == want_bytes(sig)
 
 
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")

@@ -55,10 +55,15 @@ class Reply(NamedTuple):
         return [*self.headers, ("content-length", str(len(self.body)))]
 
 
-def text_reply(status: int, text: str) -> Reply:
+def text_reply(status: int, text: str, *headers: Pair) -> Reply:
     """A short answer in plain text, kept by no cache."""
-    headers = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
-    return Reply(status, headers, text.encode())
+    plain = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+    return Reply(status, (*plain, *headers), text.encode())
+
+
+def not_allowed(methods: str) -> Reply:
+    """The answer to another method than those of the list (RFC 9110 15.5.6)."""
+    return text_reply(405, f"This page takes {methods}.\n", ("allow", methods))
 
 
 class Job(NamedTuple):
@@ -134,9 +139,9 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
-        "asked", "choice", "confidential", "edits", "fixed", "headers", "job", "method", "origin", "own", "path",
-        "pipeline", "query", "reply", "rewrites", "root", "route", "scheme", "started", "state",
-        "status", "transform", "varies",
+        "asked", "choice", "confidential", "edits", "expires", "fixed", "headers", "job", "method",
+        "origin", "own", "path", "pipeline", "query", "reply", "rewrites", "root", "route", "scheme",
+        "started", "state", "status", "transform", "varies",
     )  # fmt: skip
 
     def __init__(
@@ -158,6 +163,7 @@ class Exchange:
         self.rewrites = False
         self.confidential = False
         self.choice: Any = None
+        self.expires: list[str] = []
         self.varies: list[str] = []
         self.asked: dict[str, Any] = {}
         self.started = 0

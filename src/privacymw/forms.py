@@ -23,9 +23,9 @@ def is_same_origin(exchange: Exchange) -> bool:
     site = exchange.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = exchange.headers.get("origin", "")
+    host = exchange.headers.get("host", "").lower()
     try:
-        return bool(origin) and urlsplit(origin).netloc.lower() == exchange.headers.get("host", "").lower()
+        return bool(host) and urlsplit(exchange.headers.get("origin", "")).netloc.lower() == host
     except ValueError:
         return False
 

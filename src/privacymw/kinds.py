@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import tomllib
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ def setting(
     le: int | None = None,
     secret: bool = False,
     check: Callable[[Any], object] | None = None,
+    example: str = "",
 ) -> Meta:
     """What a settings field says of itself, for `Annotated`.
 
@@ -27,8 +29,9 @@ def setting(
         ge, le: bounds, in seconds or bytes for those kinds.
         secret: never shown, not even in an error.
         check: raises ValueError, saying why, when the converted value cannot be used.
+        example: a value that would be accepted, where the kind's own would not be.
     """
-    extra = {"kind": kind, "secret": secret, "check": check}
+    extra = {"kind": kind, "secret": secret, "check": check, "example": example}
     return Meta(description=help, ge=ge, le=le, extra=extra)
 
 
@@ -38,6 +41,17 @@ class Refused(ValueError):
     def __init__(self, why: str, at: int = 0) -> None:
         super().__init__(why)
         self.at = at
+
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text, if it can be shown and written: an environment may hold bytes that are no UTF-8 (PEP 383)."""
+    found = _CONTROL.search(text)
+    if found is not None:
+        raise Refused("a control character, or a byte that is not UTF-8", found.start())
+    return text
 
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -102,8 +116,11 @@ def _table(text: str) -> dict[str, list[str]]:
     return found
 
 
-def _only_file(text: str) -> Any:
-    raise Refused("it does not fit into one line: it belongs into the file of PRIVACYMW_CONFIG")
+def _tables(text: str) -> Any:
+    try:
+        return tomllib.loads(f"tables = {text}")["tables"]
+    except (ValueError, RecursionError):
+        raise Refused("no TOML array of tables; the file of PRIVACYMW_CONFIG is a better place") from None
 
 
 def show_quantity(value: int, units: dict[str, int]) -> str:
@@ -116,6 +133,16 @@ def show_duration(seconds: int) -> str:
     """`2592000` as `30d`; weeks are read but never shown."""
     units = {unit: size for unit, size in _SECONDS.items() if unit != "w"}
     return show_quantity(seconds, units) if seconds else "0s"
+
+
+_WORDS: Final = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
+
+
+def in_words(seconds: int) -> str:
+    """`2592000` as `30 days`, for the page."""
+    text = show_duration(seconds)
+    number, unit = text[:-1], _WORDS[text[-1]]
+    return f"{number} {unit}" if number == "1" else f"{number} {unit}s"
 
 
 def _show_table(value: Any) -> str:
@@ -140,7 +167,7 @@ def _show_size(value: Any) -> str:
 
 
 def _show_tables(value: Any) -> str:
-    return f"{len(value)} in the file"
+    return f"{len(value)} given"
 
 
 KINDS: Final = {
@@ -153,5 +180,5 @@ KINDS: Final = {
     "date": Kind(_date, str, "a date as YYYY-MM-DD", "2026-01-31"),
     "switch or date": Kind(_switch_or_date, _show_switch, "on, off, or a date as YYYY-MM-DD", "on"),
     "table": Kind(_table, _show_table, "name=value|value, separated by commas", "language=en|es"),
-    "tables": Kind(_only_file, _show_tables, "tables in the file of PRIVACYMW_CONFIG", ""),
+    "tables": Kind(_tables, _show_tables, "tables in the file of PRIVACYMW_CONFIG", "[]"),
 }

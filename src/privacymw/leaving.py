@@ -8,7 +8,7 @@ import msgspec
 
 from privacymw import forms
 from privacymw.cookie import SITES
-from privacymw.core import Exchange, Job, Reply, text_reply
+from privacymw.core import Exchange, Job, Reply, not_allowed
 from privacymw.headers import Pair, quoted_path, quoted_query
 from privacymw.links import opened
 from privacymw.page import NO_INDEX, NO_STORE
@@ -38,7 +38,7 @@ class LeavingPage:
         if exchange.method == "POST":
             return Job(lambda body: self._post(exchange, target, body), forms.FORM_BYTES)
         if exchange.method not in ("GET", "HEAD"):
-            return text_reply(405, "This page takes GET and POST.\n")
+            return not_allowed("GET, HEAD, POST")
         if self._cookie is not None and self._cookie.read(exchange).goes_direct(target.host):
             return Reply(303, (("location", target.href), ("referrer-policy", "no-referrer"), NO_STORE, NO_INDEX), b"")
         self._count("leaving", "pages shown")
@@ -49,7 +49,7 @@ class LeavingPage:
         if found is None:
             return None
         href, form = found
-        return parse(with_query(href, exchange.query) if form and exchange.query else href)
+        return parse(with_query(href, quoted_query(exchange.query)) if form and exchange.query else href)
 
     def _post(self, exchange: Exchange, target: Target, body: bytes) -> Reply:
         """Keeps "not ask again" and shows the page once more: browsers hold redirects of a form to `form-action`."""
@@ -103,5 +103,5 @@ def _back(exchange: Exchange) -> str:
     except ValueError:
         came = urlsplit("")
     if came.netloc and came.netloc == exchange.headers.get("host") and came.path.startswith("/"):
-        return "/" + came.path.lstrip("/") + (f"?{came.query}" if came.query else "")
+        return "/" + came.path.lstrip("/\\") + (f"?{came.query}" if came.query else "")
     return exchange.root + "/"

@@ -1,12 +1,14 @@
 """Whose policy it is, for which sites, and how it runs: the settings that belong to no single promise."""
 
 import datetime
-from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
 from privacymw.address import Forwarding
+from privacymw.errors import SettingsError
 from privacymw.kinds import setting
 from privacymw.settings import Group
 from privacymw.url import host_pattern
@@ -19,9 +21,32 @@ def check_hosts(patterns: Iterable[str]) -> None:
 
 
 def check_prefix(prefix: str) -> None:
-    """Raises ValueError unless our pages can stand under it."""
-    if not prefix.startswith("/") or prefix.endswith("/") or any(sign in prefix for sign in "?#%; \\<>\"'"):
-        raise ValueError("a path such as /privacy: a slash first, none at the end")
+    """Raises ValueError unless our pages can stand under it.
+
+    It goes into links and headers as it is, and two slashes in front would name another host.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError("a path such as /privacy: a slash first, none at the end, then letters, digits, - and _")
+
+
+_PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9_-]+)+")
+
+
+def check_proxies(words: Sequence[str]) -> None:
+    """Raises ValueError where `Forwarding` would refuse."""
+    try:
+        Forwarding(words)
+    except SettingsError as error:
+        raise ValueError("; ".join(line.strip() for line in str(error).splitlines() if line.startswith("  "))) from None
+
+
+SHORTEST_SECRET: Final = 16
+
+
+def check_secrets(keys: Iterable[str]) -> None:
+    """Raises ValueError, without the key, for one that could be guessed."""
+    if any(len(each) < SHORTEST_SECRET for each in keys):
+        raise ValueError(f"each key has at least {SHORTEST_SECRET} characters (yours is not shown here)")
 
 
 class Site(Group, frozen=True, kw_only=True):
@@ -42,7 +67,12 @@ class Site(Group, frozen=True, kw_only=True):
     keys: Annotated[str, setting("Folder of the address keys; empty for keys in the data folder.")] = ""
     secret_key: Annotated[
         tuple[str, ...],
-        setting("Signs choices and seals links; several for rotation, the newest first.", "list", secret=True),
+        setting(
+            "Signs choices and seals links; several for rotation, the newest first.",
+            "list",
+            secret=True,
+            check=check_secrets,
+        ),
     ] = ()
     config: Annotated[str, setting("A TOML file for what is a table; the environment goes over it.")] = ""
     sites: Annotated[
@@ -51,6 +81,7 @@ class Site(Group, frozen=True, kw_only=True):
             "Hosts of your own: example.org, *.example.org. Links to them are not outbound.",
             "list",
             check=check_hosts,
+            example="example.org, *.example.org",
         ),
     ] = ()
     trusted_proxies: Annotated[
@@ -58,7 +89,8 @@ class Site(Group, frozen=True, kw_only=True):
         setting(
             "Networks of your proxies, or their number: only they may tell the visitor's address.",
             "list",
-            check=Forwarding,
+            check=check_proxies,
+            example="127.0.0.1",
         ),
     ] = ()
     prefix: Annotated[str, setting("Path under which the privacy pages stand.", check=check_prefix)] = "/privacy"

@@ -6,24 +6,38 @@ organisation, and every promise. Environment variables are read once, over the f
 """
 
 import difflib
+import re
+import secrets
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from privacymw.errors import SettingsError
-from privacymw.kinds import KINDS, Kind, Meta, Refused
+from privacymw.faults import fault, one_line
+from privacymw.kinds import KINDS, Kind, Meta, Refused, printable
 
 PREFIX: Final = "PRIVACYMW_"
+CONFIG: Final = PREFIX + "CONFIG"
 MASKED: Final = "(set, not shown)"
+_SECRETIVE: Final = re.compile("SECRET|KEY|PASS|TOKEN")
+"""In a mistyped name: what stands there may be a secret, whatever setting it is nearest to."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Settings that belong together; `PRIVACYMW_<GROUP>_<FIELD>` in the environment."""
 
     group: ClassVar[str] = ""
+
+    def __repr__(self) -> str:
+        shown = (f"{each.name}={each.show(getattr(self, each.name))!r}" for each in fields(type(self)))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def contradictions(self) -> Iterator[tuple[str, str, Any]]:
+        """Fields whose values cannot be obeyed together: the name of one to change, why, and to what."""
+        yield from ()
 
 
 class Field(NamedTuple):
@@ -64,8 +78,16 @@ class Field(NamedTuple):
 
     @property
     def example(self) -> str:
-        """A value that would be accepted."""
-        return self.show(self.default) or (self.words[-1] if self.words else self.kind.example)
+        """A value that would be accepted; of a secret a new one each time, for nobody else may have it."""
+        if self.secret:
+            return secrets.token_urlsafe(32)
+        given: str = (self.meta.extra or {})["example"]
+        return self.show(self.default) or given or (self.words[-1] if self.words else self.kind.example)
+
+    @property
+    def paste(self) -> str:
+        """A line for the environment that would be accepted."""
+        return f"{self.variable}={self.example}"
 
     def show(self, value: Any) -> str:
         """A value as it would be written in the environment; secrets are masked."""
@@ -97,6 +119,9 @@ class Row(NamedTuple):
     value: Any
     source: str
 
+    def __repr__(self) -> str:
+        return f"{self.field.variable}={self.field.show(self.value)!r} ({self.source})"
+
 
 class Settings(NamedTuple):
     """What was read: the groups by class, the table, and what the operator should hear of."""
@@ -106,89 +131,111 @@ class Settings(NamedTuple):
     warnings: list[str]
 
 
-def read(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Settings:
-    """All groups from an environment and the file that it names.
+def read(
+    groups: Sequence[type[Group]], environ: Mapping[str, str], declared: Mapping[str, Any] | None = None
+) -> Settings:
+    """All groups from an environment and the file that it names, over what the app declared of itself.
 
     Raises:
         SettingsError: with every fault: the variable, its value, what is allowed, a line to paste.
     """
     known = {each.variable: each for group in groups for each in fields(group)}
-    reader = _Reader(known, environ)
+    reader = _Reader(known, environ, declared or {})
     values: dict[type[Group], dict[str, Any]] = {group: {} for group in groups}
     rows = []
     for each in known.values():
         value, source = reader.value(each)
         values[each.group][each.name] = value
         rows.append(Row(each, value, source))
+    made = {group: group(**values[group]) for group in groups}
+    reader.look_for_contradictions(made.values())
     reader.look_for_strangers()
     if reader.faults:
         count = f"{len(reader.faults)} setting{'s' if len(reader.faults) > 1 else ''} cannot be obeyed"
         raise SettingsError("\n\n".join([count + ":", *reader.faults]))
-    return Settings({group: group(**values[group]) for group in groups}, rows, reader.warnings)
+    return Settings(made, rows, reader.warnings)
 
 
 class _Reader:
     """Reads fields one by one and collects faults and warnings."""
 
-    def __init__(self, known: Mapping[str, Field], environ: Mapping[str, str]) -> None:
+    def __init__(self, known: Mapping[str, Field], environ: Mapping[str, str], declared: Mapping[str, Any]) -> None:
         self.known = known
         self.environ = environ
+        self.declared = declared
         self.faults: list[str] = []
         self.warnings: list[str] = []
-        self.path = environ.get(PREFIX + "CONFIG", "")
+        self._faulty: set[type[Group]] = set()
+        self.path = environ.get(CONFIG, "").strip()
         self.file = _flat(self._load(self.path), known) if self.path else {}
 
     def _load(self, path: str) -> dict[str, Any]:
         try:
             return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
+        except (OSError, ValueError, RecursionError) as error:
             allowed = "the path of a readable TOML file"
-            self.faults.append(fault(PREFIX + "CONFIG", path, f"cannot be read: {why}", allowed, "privacy.toml"))
+            why, paste = f"cannot be read: {_reason(error)}", f"{CONFIG}=privacy.toml"
+            self.faults.append(fault(CONFIG, path, why, allowed, paste))
             return {}
 
     def value(self, each: Field) -> tuple[Any, str]:
         """The value in force and where it came from; the default in place of a faulty one."""
         name = each.variable
-        mounted = self.environ.get(name + "_FILE")
-        if mounted is not None and name in self.environ:
-            self.faults.append(fault(name + "_FILE", mounted, f"{name} is set too", "one of the two", None))
-            return each.default, "default"
-        if mounted is not None:
+        text, mounted = (self.environ.get(key, "").strip() for key in (name, name + "_FILE"))
+        if text and mounted:
+            paste = f"unset {name}_FILE"
+            return self._faulted(each, fault(name + "_FILE", mounted, f"{name} is set too", "one of the two", paste))
+        if mounted:
             return self._mounted(each, mounted)
-        if self.environ.get(name, "").strip():
-            text = self.environ[name].strip()
-            return self._converted(each, lambda: each.kind.read(text), text, "environment")
-        if name in self.file:
-            raw = self.file[name]
-            text = raw if isinstance(raw, str) else str(raw)
-            read = (lambda: each.kind.read(raw)) if isinstance(raw, str) else (lambda: raw)
-            return self._converted(each, read, text, self.path)
+        if text:
+            return self._converted(each, text, "environment")
+        if self.file.get(name, "") != "":
+            return self._converted(each, self.file[name], self.path)
+        if name in self.declared:
+            return self._converted(each, self.declared[name], "the app's code")
         return each.default, "default"
 
     def _mounted(self, each: Field, path: str) -> tuple[Any, str]:
+        name = each.variable + "_FILE"
         try:
             text = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            name = each.variable + "_FILE"
-            self.faults.append(fault(name, path, f"cannot be read: {why}", "the path of a readable file", None))
-            return each.default, "default"
-        return self._converted(each, lambda: each.kind.read(text), text, f"file of {each.variable}_FILE")
+            if not text:
+                raise ValueError("it is empty")  # a secret that did not arrive must not become a default
+        except (OSError, ValueError) as error:
+            why, paste = f"cannot be read: {_reason(error)}", f"{name}=/run/secrets/{each.variable.lower()}"
+            return self._faulted(each, fault(name, path, why, "the path of a readable file", paste))
+        return self._converted(each, text, f"file of {name}")
 
-    def _converted(self, each: Field, read: Callable[[], Any], text: str, source: str) -> tuple[Any, str]:
+    def _faulted(self, each: Field, text: str) -> tuple[Any, str]:
+        self.faults.append(text)
+        self._faulty.add(each.group)
+        return each.default, "default"
+
+    def _converted(self, each: Field, raw: Any, source: str) -> tuple[Any, str]:
+        """A value from a text, or from what TOML has instead."""
         try:
-            value = msgspec.convert(read(), each.type if each.words else _bounded(each))
+            plain = each.kind.read(printable(raw)) if isinstance(raw, str) else raw
+            value = msgspec.convert(plain, each.type if each.words else _bounded(each))
             check = (each.meta.extra or {})["check"]
             if check is not None:
                 check(value)
-        except (ValueError, msgspec.ValidationError) as error:
+        except ValueError as error:  # msgspec's are of this kind too
             at = error.at if isinstance(error, Refused) else 0
             why = _plainly(str(error)) if isinstance(error, msgspec.ValidationError) else str(error)
-            shown = MASKED if each.secret else text
-            self.faults.append(fault(each.variable, shown, why, each.allowed, each.example, at))
-            return each.default, "default"
+            shown = MASKED if each.secret else str(raw)
+            return self._faulted(each, fault(each.variable, shown, why, each.allowed, each.paste, at))
         return value, source
+
+    def look_for_contradictions(self, groups: Iterable[Group]) -> None:
+        """Collects what cannot be obeyed together; not of a group with a fault, for a default stands in there."""
+        for group in groups:
+            if type(group) in self._faulty:
+                continue
+            own = {each.name: each for each in self.known.values() if each.group is type(group)}
+            for name, why, better in group.contradictions():
+                each, value = own[name], getattr(group, name)
+                paste = f"{each.variable}={each.show(better)}"
+                self.faults.append(fault(each.variable, each.show(value), why, each.allowed, paste))
 
     def look_for_strangers(self) -> None:
         """Refuses near misses of known names; only warns of others, so that a rollback starts."""
@@ -200,22 +247,32 @@ class _Reader:
             near = difflib.get_close_matches(base, self.known, n=1, cutoff=0.87)
             if near:
                 why = f"no such setting; the nearest is {near[0]}"
-                example = "..." if self.known[near[0]].secret else names[name] or self.known[near[0]].example
-                self.faults.append(fault(name, "", why, "the names of `privacymw settings`", example, name=near[0]))
+                nearest, hidden = self.known[near[0]], _SECRETIVE.search(name) is not None
+                example = nearest.example if hidden or nearest.secret else str(names[name]) or nearest.example
+                paste = f"{near[0]}={example}"
+                self.faults.append(fault(name, "", why, "the names of `privacymw settings`", paste))
             else:
-                self.warnings.append(f"{name} is no setting of this version and is ignored")
+                self.warnings.append(f"{one_line(name)} is no setting of this version and is ignored")
 
 
 def _bounded(each: Field) -> Any:
-    from typing import Annotated
-
+    """The type to convert to: bounds stand on numbers alone, also where None is the default."""
     bounds = Meta(ge=each.meta.ge, le=each.meta.le)
-    return Annotated[each.type, bounds] if each.meta.ge is not None or each.meta.le is not None else each.type
+    return each.type if each.meta.ge is None and each.meta.le is None else Annotated[int, bounds]
 
 
 def _injected(name: str) -> bool:
     """Kubernetes sets such variables for a service called privacymw."""
     return "_SERVICE_" in name or "_PORT" in name
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return {UnicodeDecodeError: "it is not UTF-8 text", RecursionError: "it is nested too deeply"}.get(
+        type(error), str(error)
+    )
 
 
 def _plainly(message: str) -> str:
@@ -237,17 +294,3 @@ def _flat(table: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
 
     walk(PREFIX, table)
     return found
-
-
-def fault(variable: str, value: str, why: str, allowed: str, example: str | None, at: int = 0, name: str = "") -> str:
-    """A settings fault: variable, value with a caret, why, what is allowed, a line to paste."""
-    head = f"{variable}={_one_line(value)}"
-    caret = " " * (len(variable) + 1 + at if value else 0) + "^"
-    lines = [f"  {head}", f"  {caret} {why}", f"  allowed: {allowed}"]
-    if example is not None:
-        lines.append(f"  paste:   {name or variable}={example}")
-    return "\n".join(lines)
-
-
-def _one_line(value: str) -> str:
-    return "".join(sign if sign.isprintable() else "?" for sign in value[:200])

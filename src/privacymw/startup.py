@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from privacymw.address import Forwarding
 from privacymw.cookie import PreferenceCookie
@@ -24,8 +24,11 @@ from privacymw.policy import Organisation, Site
 from privacymw.promise import Means, Promise, Section, Services, Telling
 from privacymw.promises import PROMISES
 from privacymw.promises.addresses import Addresses
+from privacymw.promises.choices import Choices
+from privacymw.promises.confidential import Confidential
 from privacymw.promises.notice import Notice, compiled, who_we_are
-from privacymw.running import announce
+from privacymw.promises.outbound import Outbound
+from privacymw.running import LogPlace, announce
 from privacymw.seal import KEY_BYTES, LinkSeal
 from privacymw.settings import Group, Settings, read
 from privacymw.store import open_journal, open_keys, open_store
@@ -47,13 +50,24 @@ class Policy(NamedTuple):
     settings: Settings
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Policy":
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        preferences: Mapping[str, Sequence[str]] | None = None,
+        categories: Sequence[str] = (),
+    ) -> "Policy":
         """The policy of an environment, read once.
+
+        Args:
+            environ: where the settings stand.
+            preferences: the app's own preferences and their values, where no setting names them.
+            categories: what the app asks of with `choices.allows`, where no setting names it.
 
         Raises:
             SettingsError: with every fault at once.
         """
-        settings = read(GROUPS, environ)
+        settings = read(GROUPS, environ, _declared(preferences or {}, categories))
         groups = settings.groups
         site, organisation = groups[Site], groups[Organisation]
         assert isinstance(site, Site)
@@ -61,16 +75,62 @@ class Policy(NamedTuple):
         promises = tuple(each for each in groups.values() if isinstance(each, Promise))
         return cls(site, organisation, promises, settings)
 
+    @property
+    def addresses(self) -> Addresses:
+        """The promise about the log of addresses."""
+        return next(each for each in self.promises if isinstance(each, Addresses))
+
+    def log_place(self, data: Path | None) -> LogPlace | None:
+        """Where addresses are logged, if they are, with this data folder; None where there is no place."""
+        site = self.site
+        if site.store.lower() == "none" or (data is None and not (site.store and site.keys)):
+            return None
+        base = data or Path()
+        keys = Path(site.keys).absolute() if site.keys else base / "keys"
+        return LogPlace(_absolute(site.store) or f"{_SQLITE}{base / 'log.sqlite'}", keys, self.addresses.terms)
+
+    def means(self) -> Means:
+        """What a start with these settings would have to keep promises with; touches nothing."""
+        data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
+        logs = self.addresses.logged and self.site.mode == "on" and self.log_place(data) is not None
+        secret = bool(self.site.secret_key) or data is not None
+        return Means(secret=secret, store=logs, leaving=self.leaving)
+
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
         return self._replace(promises=tuple(each.within(means) for each in self.promises))
 
+    @property
+    def leaving(self) -> bool:
+        """Whether any link is meant to go through the leaving page; those on confidential pages are in every mode."""
+        modes = {each.mode for each in self.promises if isinstance(each, Outbound)}
+        return "interstitial" in modes or any(isinstance(each, Confidential) and each.paths for each in self.promises)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Categories of which some promise keeps the visitor's answer."""
+        return tuple(dict.fromkeys(category for each in self.promises for category in each.asks()))
+
+    @property
+    def choices(self) -> Choices:
+        """The choices in force."""
+        return next(each for each in self.promises if isinstance(each, Choices))
+
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
-        telling = Telling(self.site, self.organisation, keys_apart=bool(self.site.keys))
+        telling = Telling(self.site, self.organisation, keys_apart=_keys_apart(self.site), leaving=self.leaving)
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
         return compiled(sections, statements)
+
+
+def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:
+    """What the app's code says of itself, as if it stood in a file."""
+    said = {
+        "PRIVACYMW_CHOICES_PREFERENCES": {name: list(values) for name, values in preferences.items()},
+        "PRIVACYMW_CHOICES_CATEGORIES": list(categories),
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 class Started(NamedTuple):
@@ -81,27 +141,35 @@ class Started(NamedTuple):
     pipeline: Pipeline
 
 
-def start(environ: Mapping[str, str] = os.environ) -> Started:
+def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     """Reads the settings, makes what is missing, and joins the promises in force.
+
+    `declared` is what the app's code says of itself: see `Policy.from_env`.
 
     Raises:
         SettingsError: the settings cannot be obeyed.
         StoreError: the data folder, the keys or the store cannot be used.
     """
-    policy = Policy.from_env(environ)
+    policy = Policy.from_env(environ, **declared)
     for warning in policy.settings.warnings:
         log.warning(warning)
     folder = _folder(policy.site, environ)
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = _secrets(policy.site, folder)
-    policy = policy.within(Means(secret=bool(cookie_secrets), store=journal is not None))
+    means = Means(
+        secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving, categories=policy.asks
+    )
+    policy = policy.within(means)
+    cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
+        leaving=bool(link_keys) and means.leaving,
         count=tally.count,
-        pages=Pages(policy.site.prefix, policy.site.templates, _links(cookie_secrets)),
-        cookie=PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None,
+        pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
+        cookie=cookie,
+        allows=policy.choices.decider(cookie),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
         sections=policy.sections(),
@@ -113,6 +181,7 @@ def start(environ: Mapping[str, str] = os.environ) -> Started:
             journal.close()
         tally.close()
 
+    atexit.register(close)
     pipeline = PIPELINES[policy.site.mode](
         keepers,
         prefix=policy.site.prefix,
@@ -120,12 +189,25 @@ def start(environ: Mapping[str, str] = os.environ) -> Started:
         count=tally.count,
         close=close,
     )
-    announce(policy.settings, folder)
+    announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
     return Started(policy, services, pipeline)
 
 
-def _links(cookie_secrets: Sequence[str]) -> list[tuple[str, str]]:
-    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if cookie_secrets else [])]
+def _links(policy: Policy) -> list[tuple[str, str]]:
+    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if policy.choices.saved else [])]
+
+
+_SQLITE: Final = "sqlite:///"
+
+
+def _keys_apart(site: Site) -> bool:
+    """Whether a copy of the log's folder, or of the data folder, is one without the keys."""
+    if not site.keys:
+        return False
+    keys = Path(site.keys).resolve()
+    folders = [Path(site.data)] if site.data.lower() != "none" else []
+    folders += [Path(site.store.removeprefix(_SQLITE)).parent] if site.store.startswith(_SQLITE) else []
+    return not any(keys.is_relative_to(each.resolve()) for each in folders)
 
 
 def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
@@ -142,31 +224,30 @@ def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
 
 def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     """The address log, where something is to be logged and there is a place for it."""
-    site = policy.site
-    addresses = next((each for each in policy.promises if isinstance(each, Addresses)), None)
-    nowhere = site.store == "none" or (folder is None and not site.store)
-    if addresses is None or not addresses.logged or nowhere or site.mode != "on":
+    site, addresses = policy.site, policy.addresses
+    data = folder.path if folder is not None else None
+    if not addresses.logged or site.mode != "on":
         return None
-    if folder is None and not site.keys:
+    if data is None and site.store.lower() not in ("", "none") and not site.keys:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
-    base = folder.path if folder is not None else Path()
-    url = site.store or f"sqlite:///{base / 'log.sqlite'}"
-    keys = open_keys(Path(site.keys) if site.keys else base / "keys", addresses.terms)
-    store = open_store(url, max_bytes=addresses.max_size)
-    return open_journal(store, keys, data=folder.path if folder is not None else None)
+    place = policy.log_place(data)
+    if place is None:
+        return None
+    keys = open_keys(place.keys, place.terms)
+    journal = open_journal(open_store(place.url, max_bytes=addresses.max_size), keys, data=data)
+    journal.start()
+    return journal
 
 
-_SHORTEST: Final = 16
+def _absolute(url: str) -> str:
+    """The URL of a store that is found from every folder, as the command line has to."""
+    path = url.removeprefix(_SQLITE)
+    return f"{_SQLITE}{Path(path).absolute()}" if path != url and path else url
 
 
 def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:
     """What signs choices, and what seals links: apart, for links outlive a change of the first."""
     if site.secret_key:
-        if any(len(each) < _SHORTEST for each in site.secret_key):
-            raise SettingsError(
-                f"PRIVACYMW_SECRET_KEY: each key has at least {_SHORTEST} characters (yours is not shown here).\n"
-                f"  paste:   PRIVACYMW_SECRET_KEY={secrets.token_urlsafe(32)}"
-            )
         return list(site.secret_key), [_derived(each) for each in site.secret_key]
     if folder is None:
         return [], []

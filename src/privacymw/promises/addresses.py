@@ -1,12 +1,13 @@
 """IP addresses: a log for diagnosis, readable for a set time, then gone."""
 
 import time
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Outcome
-from privacymw.kinds import days, setting, show_duration
+from privacymw.kinds import KINDS, days, in_words, setting
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.routes import generalised
 from privacymw.store import Terms
@@ -43,6 +44,13 @@ class Addresses(Promise, frozen=True, kw_only=True):
     ] = 1_000_000_000
     logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
 
+    def contradictions(self) -> Iterator[tuple[str, str, int]]:
+        limit = "PRIVACYMW_ADDRESSES_RETENTION"
+        if self.epoch > self.retention:
+            yield "epoch", f"longer than {limit}: a key cannot die before its epoch ends", self.retention
+        if self.network_retention is not None and self.network_retention < self.retention:
+            yield "network_retention", f"shorter than {limit}: an address names its network", self.retention
+
     @property
     def terms(self) -> Terms:
         """How long what can be read, as the store wants it."""
@@ -56,7 +64,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
         if not self.logged:
             text = "This application keeps no log of IP addresses."
             return Section("addresses", self.title, (Sentence("addresses.none", text), _servers(telling)))
-        values = {"retention": show_duration(self.retention)}
+        values = {"retention": in_words(self.retention)}
         sentences = [
             Sentence(
                 "addresses.what",
@@ -71,7 +79,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
             Sentence(
                 "addresses.sealed",
-                "The log holds your address in encrypted form only. It never holds the words of a search or a form.",
+                "The log holds your address in encrypted form only. It does not hold the words of a search or a form.",
             ),
             Sentence(
                 "addresses.retention",
@@ -81,12 +89,15 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
         ]
         if self.network_retention is not None:
-            network = {"network": show_duration(self.network_retention)}
+            network = {"network": in_words(self.network_retention)}
             text = "The network that your address belongs to can be read for at most {network}."
             sentences.append(Sentence("addresses.network", text, network))
         if self.skip:
             text = "Requests for {paths} are not logged."
             sentences.append(Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}))
+        size = {"size": KINDS["size"].show(self.max_size)}
+        text = "The log takes at most {size} on a disk; beyond that the oldest entries go first."
+        sentences.append(Sentence("addresses.size", text, size))
         if telling.keys_apart:
             text = "The keys lie apart from the log, so that a copy of the log without them cannot be read."
             sentences.append(Sentence("addresses.keys", text))
@@ -104,10 +115,10 @@ def _servers(telling: Telling) -> Sentence:
 
 def _table(promise: Addresses) -> Table:
     network = promise.retention if promise.network_retention is None else promise.network_retention
-    longest = show_duration(max(promise.retention, network))
+    longest = in_words(max(promise.retention, network))
     rows = (
-        ("Address", "to diagnose faults, to run the site", show_duration(promise.retention)),
-        ("Network of the address", "the same", show_duration(network)),
+        ("Address", "to diagnose faults, to run the site", in_words(promise.retention)),
+        ("Network of the address", "the same", in_words(network)),
         ("Time, method, kind of page, status, duration", "the same", longest),
     )
     return Table("What the log holds", ("What", "What for", "At most how long"), rows)

@@ -1,16 +1,16 @@
 """What the visitor may choose: the signed cookie's page, and what the app reads of it."""
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
 from privacymw import forms
-from privacymw.cookie import Choice, PreferenceCookie
-from privacymw.core import Exchange, Job, Keeper, Reply, text_reply
+from privacymw.cookie import NO_CHOICE, Choice, PreferenceCookie
+from privacymw.core import Exchange, Job, Keeper, Reply, not_allowed
 from privacymw.errors import PrivacyError
-from privacymw.headers import Pairs, opts_out
+from privacymw.headers import Pairs, opts_out, quoted_path
 from privacymw.kinds import setting
 from privacymw.page import NO_STORE
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
@@ -56,7 +56,25 @@ class Choices(Promise, frozen=True, kw_only=True):
     saved: Annotated[bool, setting("Whether choices are kept in the visitor's browser.", "switch")] = True
 
     def within(self, means: Means) -> "Choices":
-        return self if means.secret else msgspec.structs.replace(self, saved=False)
+        categories = tuple(dict.fromkeys((*self.categories, *means.categories)))
+        saved = self.saved and means.secret and bool(means.leaving or categories or self.preferences)
+        return msgspec.structs.replace(self, categories=categories, saved=saved)
+
+    def decider(self, cookie: PreferenceCookie | None) -> Callable[[Exchange, str], bool]:
+        """Tells whether the visitor of an exchange allows a category."""
+
+        def allows(exchange: Exchange, category: str) -> bool:
+            choice = cookie.read(exchange) if cookie is not None and self.saved else NO_CHOICE
+            return self.allowed(choice, category, gpc=opts_out(exchange.headers.get("sec-gpc", "")))
+
+        return allows
+
+    def allowed(self, choice: Choice, category: str, *, gpc: bool) -> bool:
+        """A visitor's own answer; without one what the model and the browser's signal say."""
+        answer = choice.answers.get(category)
+        if answer is not None:
+            return answer
+        return choice.verified and self.model == "opt-out" and not (gpc and category in SHARING)
 
     def section(self, telling: Telling) -> Section:
         if not self.saved:
@@ -75,7 +93,9 @@ class Choices(Promise, frozen=True, kw_only=True):
             ),
         ]
         sentences += [self._category(name) for name in self.categories]
-        return Section("choices", self.title, tuple(sentences), (_table(self),))
+        table = _table(self, leaving=telling.leaving)
+        action = ("choices", "See and change your choices")
+        return Section("choices", self.title, tuple(sentences), (table,), action)
 
     def _category(self, name: str) -> Sentence:
         text = {
@@ -85,11 +105,12 @@ class Choices(Promise, frozen=True, kw_only=True):
         return Sentence(f"choices.{name}", text[self.model], {"category": name})
 
     def keeper(self, services: Services) -> Keeper | None:
-        return _Keeper(self, services, services.cookie) if self.saved and services.cookie else None
+        return _Keeper(self, services, services.cookie) if services.cookie else None
 
 
-def _table(promise: Choices) -> Table:
-    kept = ["how to treat links to other sites", *promise.categories]
+def _table(promise: Choices, *, leaving: bool) -> Table:
+    kept = ["how to treat links to other sites"] if leaving else []
+    kept += promise.categories
     kept += [name.replace("_", " ") for name in promise.preferences]
     row = ("__Host-privacy", f"Your choices: {', '.join(kept)}", "400 days", "this site only")
     return Table("Cookie that we set", ("Name", "What for", "How long", "Who reads it"), (row,))
@@ -115,12 +136,7 @@ class VisitorChoices:
                 f"choices.allows({category!r}): no such category; declared are: {declared}. "
                 f"Set PRIVACYMW_CHOICES_CATEGORIES={','.join([*self._promise.categories, category])}"
             )
-        if not self._choice.verified:
-            return False
-        answer = self._choice.answers.get(category)
-        if answer is not None:
-            return answer
-        return self._promise.model == "opt-out" and not (self._gpc and category in SHARING)
+        return self._promise.allowed(self._choice, category, gpc=self._gpc)
 
 
 class Preferences(MutableMapping[str, str]):
@@ -161,7 +177,7 @@ class Preferences(MutableMapping[str, str]):
         self._store(choice, {key: value for key, value in choice.preferences.items() if key != name})
 
     def _store(self, choice: Choice, preferences: Mapping[str, str]) -> None:
-        self._exchange.choice = msgspec.structs.replace(choice, preferences=preferences, verified=True)
+        self._exchange.choice = msgspec.structs.replace(choice, preferences=preferences)
         self.changed = True
 
     def __iter__(self) -> Iterator[str]:
@@ -205,7 +221,7 @@ class _Keeper(Keeper):
         if exchange.method == "POST":
             return Job(lambda body: self._post(exchange, body), forms.FORM_BYTES)
         if exchange.method not in ("GET", "HEAD"):
-            return text_reply(405, "This page takes GET and POST.\n")
+            return not_allowed("GET, HEAD, POST")
         done = exchange.query if exchange.query in _DONE else ""
         return self._shown(exchange, 200, _DONE.get(done, ""))
 
@@ -218,7 +234,7 @@ class _Keeper(Keeper):
             "message": message,
             "fault": status >= 400,
             "choice": choice,
-            "outside": self._services.links is not None,
+            "outside": self._services.leaving,
             "categories": self._promise.categories,
             "allowed": {name: visitor.allows(name) for name in self._promise.categories},
             "preferences": self._promise.preferences,
@@ -237,7 +253,8 @@ class _Keeper(Keeper):
             )
         except ValueError as error:
             return self._shown(exchange, 400, f"Nothing was changed. {error}")
-        location = f"{self._services.pages.base(exchange)}/choices?{'cleared' if clears else 'saved'}"
+        base = quoted_path(self._services.pages.base(exchange))
+        location = f"{base}/choices?{'cleared' if clears else 'saved'}"
         return Reply(303, (("location", location), line, NO_STORE), b"")
 
     def _chosen(self, exchange: Exchange, form: dict[str, list[str]]) -> Choice:
@@ -247,8 +264,7 @@ class _Keeper(Keeper):
             Unfit: the form says what the page never offered.
         """
         before = self._cookie.read(exchange)
-        outside = forms.single(form, "outside", ("ask", "direct")) or before.outside
-        sites = tuple(host for host in form.pop("site", []) if host in before.sites)
+        outside, sites = self._outside(before, form)
         answers = {name: forms.single(form, f"c.{name}", ("0", "1")) for name in self._promise.categories}
         chosen = {name: forms.single(form, f"p.{name}", values) for name, values in self._promise.preferences.items()}
         if form:
@@ -256,9 +272,17 @@ class _Keeper(Keeper):
         return Choice(
             answers={**before.answers, **{name: each == "1" for name, each in answers.items() if each}},
             preferences={**before.preferences, **{name: each for name, each in chosen.items() if each}},
-            outside="direct" if outside == "direct" else "ask",
+            outside=outside,
             sites=sites,
+            verified=before.verified or all(answers.values()),
         )
+
+    def _outside(self, before: Choice, form: dict[str, list[str]]) -> tuple[Literal["ask", "direct"], tuple[str, ...]]:
+        """How to treat links that leave, and the hosts still ticked, of which a page left open may have too many."""
+        if not self._services.leaving or "outside" not in form:
+            return before.outside, before.sites
+        direct = forms.single(form, "outside", ("ask", "direct")) == "direct"
+        return "direct" if direct else "ask", tuple(host for host in form.pop("site", []) if host in before.sites)
 
 
 _DONE: Final = {"saved": "Your choices are saved.", "cleared": "Your choices are cleared."}

@@ -1,5 +1,6 @@
 """Patient information: marked paths leave no copy and no trace behind."""
 
+import posixpath
 import re
 from collections.abc import Iterable
 from typing import Annotated, ClassVar
@@ -40,6 +41,7 @@ class Confidential(Promise, frozen=True, kw_only=True):
             "Paths, and all below them, that show patient information; * stands for one part.",
             "list",
             check=path_pattern,
+            example="/members",
         ),
     ] = ()
 
@@ -93,8 +95,14 @@ class _Keeper(Keeper):
         self._is_marked = path_pattern(promise.paths).fullmatch
 
     def on_request(self, exchange: Exchange) -> None:
-        if self._is_marked(exchange.path):
+        if self._is_marked(exchange.path) or self._is_marked_otherwise(exchange.root, exchange.path):
             exchange.confidential = True
+
+    def _is_marked_otherwise(self, root: str, path: str) -> bool:
+        """As a browser shows it, with the mount before it; or as an app may resolve it, without dot segments."""
+        return (root != "" and self._is_marked(root + path) is not None) or (
+            "/." in path and self._is_marked(posixpath.normpath(path)) is not None
+        )
 
     def fixed(self, context: Context) -> Iterable[Header]:
         if context.confidential:

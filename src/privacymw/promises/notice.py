@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 
 from privacymw import headers as rules
-from privacymw.core import Exchange, Keeper, Reply, text_reply
+from privacymw.core import Exchange, Keeper, Reply, not_allowed
 from privacymw.headers import Context, Header
 from privacymw.kinds import setting
-from privacymw.page import NO_INDEX
+from privacymw.page import NO_INDEX, long_date
 from privacymw.policy import Organisation, Site, Statement
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
 
@@ -21,6 +21,7 @@ CLAUSES: Final = {
     "confidential": "Patient information",
     "statistics": "Usage information",
     "choices": "Cookies and your choices",
+    "cookies": "Cookies of this site",
     "addresses": "Your IP address",
     "personal": "Personal information",
     "outbound": "Links to other sites",
@@ -52,7 +53,12 @@ class Notice(Promise, frozen=True, kw_only=True):
     ] = None
     statements: Annotated[
         tuple[Statement, ...],
-        setting("Sentences that a person answers for: section, text, by, on.", "tables", check=check_statements),
+        setting(
+            "Sentences that a person answers for: section, text, by, on.",
+            "tables",
+            check=check_statements,
+            example='[{section = "personal", text = "We do not sell data.", by = "Jane Doe", on = 2026-01-31}]',
+        ),
     ] = ()
 
     def section(self, telling: Telling) -> Section:
@@ -72,11 +78,6 @@ class Notice(Promise, frozen=True, kw_only=True):
 
     def keeper(self, services: Services) -> Keeper:
         return _Keeper(self, services)
-
-
-def long_date(day: datetime.date) -> str:
-    """`April 19, 2014`."""
-    return f"{day:%B} {day.day}, {day.year}"
 
 
 def who_we_are(site: Site, organisation: Organisation) -> Section | None:
@@ -136,7 +137,7 @@ class _Keeper(Keeper):
             if rest:
                 return None
             if exchange.method not in ("GET", "HEAD"):
-                return text_reply(405, "This page takes GET.\n")
+                return not_allowed("GET, HEAD")
             content = body(exchange)
             tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
             headers = [("content-type", f"{kind}; charset=utf-8"), ("etag", tag), ("cache-control", "no-cache")]

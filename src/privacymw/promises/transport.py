@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from privacymw import headers as rules
 from privacymw.core import Exchange, Keeper, Reply, text_reply
 from privacymw.headers import Context, Header
-from privacymw.kinds import days, setting, show_duration
+from privacymw.kinds import days, in_words, setting
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
 from privacymw.url import Hosts
 
@@ -50,7 +50,7 @@ _HOST: Final = re.compile(r"([a-z0-9._-]{1,253})(?::[0-9]{1,5})?", re.IGNORECASE
 
 class _Transport(Keeper):
     name = "transport"
-    reads = ("host", "sec-fetch-site", "x-forwarded-proto")
+    reads = ("host", "sec-fetch-site", "forwarded", "x-forwarded-proto")
 
     def __init__(self, promise: Transport, services: Services) -> None:
         self._always = promise.redirect == "on"
@@ -78,10 +78,11 @@ class _Transport(Keeper):
 def _came_by_https(exchange: Exchange) -> bool:
     """Signs that somebody ended https before us, so that a redirect would loop.
 
-    Browsers send `Sec-Fetch-Site` over https and on loopback only (Fetch Metadata 3); an untrusted
-    X-Forwarded-Proto is good enough for leaving a request alone.
+    Browsers send `Sec-Fetch-Site` over https and on loopback only (Fetch Metadata 3); what an untrusted
+    proxy says of the scheme is good enough for leaving a request alone.
     """
-    return "sec-fetch-site" in exchange.headers or exchange.headers.get("x-forwarded-proto", "") == "https"
+    said = exchange.headers.get("x-forwarded-proto", "") + exchange.headers.get("forwarded", "")
+    return "sec-fetch-site" in exchange.headers or "https" in said.lower()
 
 
 def _redirect(exchange: Exchange, host: str) -> Reply:
@@ -148,7 +149,7 @@ class Headers(Promise, frozen=True, kw_only=True):
     def section(self, telling: Telling) -> Section | None:
         sentences = []
         if self._age:
-            values = {"age": show_duration(self._age)}
+            values = {"age": in_words(self._age)}
             text = "Once you were here by https, your browser keeps to https for {age} after each visit."
             sentences.append(Sentence("headers.hsts", text, values))
         if self.preset != "off":
