@@ -327,6 +327,36 @@ def test_what_is_held_can_be_taken_along(face: str) -> None:
     assert b"0123456789abcdef" not in answer.body
 
 
+BAD = [
+    "; ".join(f"c{number}=x" for number in range(200)),
+    "sid=" + "x" * 5_000,
+    'sid=a\x01b; "quoted"="<b>"; =; ;; =x; sid',
+    "sid=ü; _st1=\xff\xfe; =__Host-privacy=1; __Host-privacy=",
+    "sid=1; sid=2, sid=3; __Host-privacy=a; __Host-privacy=b",
+]
+
+
+@faces
+@pytest.mark.parametrize("cookies", BAD)
+def test_cookies_of_every_kind_are_shown(face: str, cookies: str) -> None:
+    site = portal(face, **ASKED)
+    assert site.ask(PAGE, *BROWSER, ("cookie", cookies)).status == 200
+    document = json.loads(site.ask(f"{PAGE}/data.json", *NAVIGATION, ("cookie", cookies)).body)
+    assert all(len(each["value"]) < 40 for each in document["cookies"])
+    assert site.post(PAGE, "do=erase", *NAVIGATION, FORM, ("cookie", cookies)).status == 303
+
+
+PORTALS: dict[str, Portal] = {}
+
+
+@given(cookies=st.text(st.characters(max_codepoint=255), max_size=60), face=st.sampled_from(sorted(FACES)))
+def test_any_cookie_header_is_shown(cookies: str, face: str) -> None:
+    if face not in PORTALS:
+        PORTALS[face] = portal(face, **ASKED)
+    for path in (PAGE, f"{PAGE}/data.json"):
+        assert PORTALS[face].ask(path, *NAVIGATION, ("cookie", cookies)).status == 200
+
+
 @faces
 @pytest.mark.parametrize(
     ("headers", "method", "status"),
@@ -764,6 +794,35 @@ def test_a_record_holds_nothing_of_the_visitor(face: str, place: Path) -> None:
     with contextlib.closing(sqlite3.connect(place / "log.sqlite")) as db:
         columns = [row[1] for row in db.execute("pragma table_info(decision)")]
     assert columns == list(Decision._fields)
+
+
+@faces
+def test_a_site_without_a_log_of_addresses_keeps_records(face: str, place: Path) -> None:
+    with recording(face, place, addresses_logged="off") as site:
+        text = receipt_in(site.post(PAGE, "do=refuse", peer="192.0.2.77"))
+        assert stored(site.started, text)
+        assert "This application keeps no log of IP addresses." in site.ask("/privacy/notice").body.decode()
+        assert site.started.services.journal.counts()["stored"] == 0  # type: ignore[union-attr]
+
+
+@faces
+@pytest.mark.parametrize(
+    ("settings_", "told", "untold"),
+    [
+        ({}, ["choices.record_time", "choices.receipt", "choices.again"], []),
+        ({"choices_recorded": "off"}, ["choices.record"], ["choices.record_time", "choices.receipt"]),
+        ({"store": "none"}, ["choices.record"], ["choices.record_time"]),
+        ({"mode": "observe"}, ["choices.record"], ["choices.record_time"]),
+    ],
+)
+def test_the_notice_tells_of_records_where_they_are_kept(
+    face: str, place: Path, settings_: dict[str, str], told: list[str], untold: list[str]
+) -> None:
+    with recording(face, place, **settings_) as site:
+        document = json.loads(site.ask("/privacy/notice.json").body)
+    found = {each["name"] for section in document["sections"] for each in section["sentences"]}
+    assert set(told) <= found
+    assert not found.intersection(untold)
 
 
 @faces

@@ -1,5 +1,6 @@
 """The country of an address, from a file on this machine: looked up in memory, kept nowhere."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from privacymw.address import unpack
@@ -48,7 +49,18 @@ class Countries:
         return code.upper() if isinstance(code, str) else ""
 
 
-def missing(variable: str, value: str) -> SettingsError:
-    """The fault of a setting that needs the file where none is named."""
-    why = f"needs a file of countries, and {VARIABLE} is empty"
-    return SettingsError("\n" + fault(variable, value, why, f"this with {VARIABLE}, or another value", _PASTE))
+def by_country(path: str, *, needed: bool) -> Callable[[bytes | None], str]:
+    """The country of a packed address, empty where it is not known.
+
+    Args:
+        path: of the file; empty where none is named.
+        needed: whether `PRIVACYMW_CHOICES_MODEL=by-country` rests on it.
+
+    Raises:
+        SettingsError: it cannot be read, or is needed and not named.
+    """
+    if needed and not path:
+        why = f"needs a file of countries, and {VARIABLE} is empty"
+        allowed = f"this with {VARIABLE}; opt-in or opt-out without"
+        raise SettingsError("\n" + fault("PRIVACYMW_CHOICES_MODEL", "by-country", why, allowed, _PASTE))
+    return Countries(path).of if path else lambda packed: ""

@@ -5,16 +5,16 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from privacymw.address import Forwarding
 from privacymw.cookie import PreferenceCookie
-from privacymw.countries import Countries, missing
+from privacymw.countries import by_country
 from privacymw.decider import Decider
 from privacymw.errors import SettingsError
 from privacymw.folder import DataFolder
+from privacymw.forwarding import Forwarding
 from privacymw.keyring import secret_keys
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
@@ -28,7 +28,6 @@ from privacymw.promises.confidential import Confidential
 from privacymw.promises.notice import Notice, compiled, who_we_are
 from privacymw.promises.outbound import Outbound
 from privacymw.promises.signals import Signals
-from privacymw.questions import Questions
 from privacymw.receipt import Receipts
 from privacymw.registry import CookieEntry
 from privacymw.running import LogPlace, announce
@@ -95,7 +94,7 @@ class Policy(NamedTuple):
     def means(self) -> Means:
         """What a start with these settings would have to keep promises with; touches nothing."""
         data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
-        logs = self.addresses.logged and self.site.mode == "on" and self.log_place(data) is not None
+        logs = self.stores and self.site.mode == "on" and self.log_place(data) is not None
         secret = bool(self.site.secret_key) or data is not None
         return Means(secret=secret, store=logs, leaving=self.leaving, categories=self.asks)
 
@@ -108,6 +107,13 @@ class Policy(NamedTuple):
         """Whether any link is meant to go through the leaving page; those on confidential pages are in every mode."""
         modes = {each.mode for each in self.promises if isinstance(each, Outbound)}
         return "interstitial" in modes or any(isinstance(each, Confidential) and each.paths for each in self.promises)
+
+    @property
+    def stores(self) -> bool:
+        """Whether something is to be kept in a store: addresses, or records of what visitors decide."""
+        choices = self.choices
+        decides = choices.saved and bool(choices.categories or self.asks)
+        return self.addresses.logged or (choices.recorded and decides)
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -129,28 +135,14 @@ class Policy(NamedTuple):
         """The cookies that the promises declare."""
         return tuple(entry for each in self.promises for entry in each.entries)
 
-    def countries(self) -> Callable[[bytes | None], str]:
-        """The country of a packed address, where a decision hangs on it; empty for an address not known.
+    def decider(self, cookie: PreferenceCookie | None) -> Decider:
+        """What decides for visitors, by the promises in force.
 
         Raises:
-            SettingsError: there is no file of countries, or it cannot be read.
+            SettingsError: a country is to decide, and there is no readable file of countries.
         """
-        path = self.addresses.geo_database
-        if self.choices.model == "by-country" and not path:
-            raise missing("PRIVACYMW_CHOICES_MODEL", self.choices.model)
-        return Countries(path).of if path else lambda packed: ""
-
-    def decider(self, cookie: PreferenceCookie | None, country: Callable[[bytes | None], str]) -> Decider:
-        """What decides for visitors, by the promises in force."""
-        choices = self.choices
-        return Decider(
-            Questions(choices.categories, self.entries),
-            model=choices.model,
-            cookie=cookie if choices.saved else None,
-            country=country,
-            opt_out_in=choices.opt_out_countries,
-            dnt=self.signals.dnt == "honour",
-        )
+        country = by_country(self.addresses.geo_database, needed=self.choices.model == "by-country")
+        return self.choices.decider(cookie, self.entries, country, dnt=self.signals.dnt == "honour")
 
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
@@ -189,17 +181,15 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     policy = Policy.from_env(environ, **declared)
     for warning in policy.settings.warnings:
         log.warning(warning)
-    countries = policy.countries()
     folder = _folder(policy.site, environ)
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = secret_keys(policy.site, folder)
-    means = Means(
-        secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving, categories=policy.asks
-    )
+    logs = journal is not None and policy.site.mode == "on"
+    means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks)
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
-    decider = policy.decider(cookie, countries)
+    decider = policy.decider(cookie)
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
@@ -266,15 +256,17 @@ def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
 
 
 def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
-    """The address log, where something is to be logged and there is a place for it."""
+    """The log and the records, where something is to be kept and there is a place for it.
+
+    Where nothing is kept any more, a log of before still has to end on time.
+    """
     site, addresses = policy.site, policy.addresses
     data = folder.path if folder is not None else None
-    if not addresses.logged or site.mode != "on":
-        return None
     if data is None and site.store.lower() not in ("", "none") and not site.keys:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
     place = policy.log_place(data)
-    if place is None:
+    logs = policy.stores and site.mode == "on"
+    if place is None or not (logs or place.keys.is_dir()):
         return None
     keys = open_keys(place.keys, place.terms)
     store = open_store(place.url, max_bytes=addresses.max_size)

@@ -1,18 +1,21 @@
 """What the visitor may choose: what is offered, what holds before a choice, and what is kept of one."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, ClassVar, Final
 
 import msgspec
 
 from privacymw.choosing import READS, ChoicesPage
+from privacymw.cookie import PreferenceCookie
 from privacymw.core import Exchange, Keeper
-from privacymw.decider import Model
+from privacymw.decider import Decider, Model
 from privacymw.headers import Pairs
 from privacymw.kinds import days, in_words, setting
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
+from privacymw.questions import Questions
 from privacymw.recorder import Recorder
+from privacymw.registry import CookieEntry
 from privacymw.visitor import Preferences, VisitorChoices
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -75,6 +78,24 @@ class Choices(Promise, frozen=True, kw_only=True):
         saved = self.saved and means.secret and bool(means.leaving or categories or self.preferences)
         recorded = self.recorded and saved and means.store and bool(categories)
         return msgspec.structs.replace(self, categories=categories, saved=saved, recorded=recorded)
+
+    def decider(
+        self,
+        cookie: PreferenceCookie | None,
+        entries: Iterable[CookieEntry],
+        country: Callable[[bytes | None], str],
+        *,
+        dnt: bool,
+    ) -> Decider:
+        """What decides for visitors by these settings; see Decider."""
+        return Decider(
+            Questions(self.categories, entries),
+            model=self.model,
+            cookie=cookie if self.saved else None,
+            country=country,
+            opt_out_in=self.opt_out_countries,
+            dnt=dnt,
+        )
 
     def section(self, telling: Telling) -> Section:
         if not self.saved:

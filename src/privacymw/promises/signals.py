@@ -11,7 +11,7 @@ from privacymw.core import Exchange, Keeper, Reply
 from privacymw.decider import DNT, FOLLOWING, Decider
 from privacymw.headers import Pairs, opts_out
 from privacymw.kinds import setting
-from privacymw.promise import Promise, Section, Sentence, Services, Telling
+from privacymw.promise import Promise, Section, Sentence, Services, Table, Telling
 
 _DAY: Final[Pairs] = [("cache-control", "public, max-age=86400")]
 # Tracking Preference Expression 6.5.1: what hangs on a visitor stays out of shared caches.
@@ -48,7 +48,7 @@ class Signals(Promise, frozen=True, kw_only=True):
     ] = False
 
     def section(self, telling: Telling) -> Section:
-        sentences = self._do_not_track(telling.site.prefix)
+        sentences = self._do_not_track()
         if self.gpc:
             sentences.append(
                 Sentence(
@@ -59,17 +59,16 @@ class Signals(Promise, frozen=True, kw_only=True):
                 )
             )
             sentences.append(_DIFFERENCE)
-        return Section("signals", self.title, tuple(sentences))
+        return Section("signals", self.title, tuple(sentences), (_FOLLOWED,) if self.dnt == "honour" else ())
 
-    def _do_not_track(self, prefix: str) -> list[Sentence]:
+    def _do_not_track(self) -> list[Sentence]:
         if self.dnt == "honour":
             text = (
-                "If your browser sends “Do Not Track” and you have not answered here, the answer is no for these: "
-                "{categories}. What you choose here yourself goes before the signal."
+                "Some browsers send “Do Not Track”. If yours does, and you have not answered here, we take it as a no "
+                "to what the table names. What you choose here goes first."
             )
-            where = "What holds for you is told to your browser at the address /.well-known/dnt/."
-            values = {"categories": ", ".join(sorted(FOLLOWING))}
-            return [Sentence("signals.dnt", text, values), Sentence("signals.dnt_status", where)]
+            where = "We tell your browser what holds for you, at the address /.well-known/dnt/."
+            return [Sentence("signals.dnt", text), Sentence("signals.dnt_status", where)]
         text = "This site does not respond to “Do Not Track” signals: it behaves alike with and without one."
         sentences = [Sentence("signals.dnt", text)]
         if self.dnt == "disclose":
@@ -81,6 +80,9 @@ class Signals(Promise, frozen=True, kw_only=True):
         return _Keeper(self, services)
 
 
+_FOLLOWED: Final = Table(
+    "What “Do Not Track” says no to here", ("Category",), tuple((each,) for each in sorted(FOLLOWING))
+)
 _DIFFERENCE: Final = Sentence(
     "signals.difference",
     "We treat the two signals apart, for the law of some states gives weight to Global Privacy Control, while work on "
