@@ -313,6 +313,8 @@ def test_a_preference_stored_over_an_unverifiable_cookie_keeps_its_refusals(face
     first = site.ask("/", *BROWSER, _sent(face, "unverifiable", EVERYTHING))
     assert first.body == b"False"
     assert site.ask("/", *BROWSER, cookie_of(first)).body == b"False"
+    partly = cookie_of(site.post(PAGE, "p.language=es", *NAVIGATION, FORM, cookie_of(first)))
+    assert site.ask("/", *BROWSER, partly).body == b"False"
     answered = cookie_of(site.post(PAGE, SAVED, *NAVIGATION, FORM, cookie_of(first)))
     assert site.ask("/", *BROWSER, answered).body == b"True"
 
