@@ -69,6 +69,11 @@ class Policy(NamedTuple):
         return self._replace(promises=tuple(each.within(means) for each in self.promises))
 
     @property
+    def saved(self) -> bool:
+        """Whether choices are kept in the visitor's browser."""
+        return any(isinstance(each, Choices) and each.saved for each in self.promises)
+
+    @property
     def leaving(self) -> bool:
         """Whether any link is meant to go through the leaving page; those on confidential pages are in every mode."""
         modes = {each.mode for each in self.promises if isinstance(each, Outbound)}
@@ -112,7 +117,7 @@ def start(environ: Mapping[str, str] = os.environ) -> Started:
         leaving=bool(link_keys) and means.leaving,
         count=tally.count,
         pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
-        cookie=PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None,
+        cookie=PreferenceCookie(cookie_secrets, count=tally.count) if policy.saved else None,
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
         sections=policy.sections(),
@@ -137,8 +142,7 @@ def start(environ: Mapping[str, str] = os.environ) -> Started:
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
-    saved = any(isinstance(each, Choices) and each.saved for each in policy.promises)
-    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if saved else [])]
+    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if policy.saved else [])]
 
 
 _SQLITE: Final = "sqlite:///"
