@@ -1,6 +1,7 @@
 """Drives one site through the core, the WSGI face and the ASGI face, and keepers to try them with."""
 
 import asyncio
+import gc
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -12,14 +13,10 @@ import trio
 
 from privacymw import asgi, wsgi
 from privacymw.address import Forwarding, Origin
+from privacymw.asgi import Message, Receive, Scope, Send
 from privacymw.core import Exchange, Job, Keeper, Outcome, Reply, text_reply
 from privacymw.headers import Context, Header, Pair, Pairs, append, first, replace, without
 from privacymw.pipeline import Pipeline
-
-Message = dict[str, Any]
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Request(NamedTuple):
@@ -415,9 +412,7 @@ def ask_asgi(app: Any, scope: Scope, *says: Message, run: Callable[..., Any] = r
     return wire
 
 
-def through_asgi(
-    pipe: Pipeline, site: Site, request: Request, run: Callable[..., Any] = run_asyncio
-) -> Answer:
+def through_asgi(pipe: Pipeline, site: Site, request: Request, run: Callable[..., Any] = run_asyncio) -> Answer:
     app = asgi.PrivacyMiddleware(asgi_app(site), pipe)
     half = len(request.body) // 2
     says = body_messages(request.body[:half], request.body[half:])
@@ -445,9 +440,11 @@ def calls(function: Callable[[], object]) -> list[str]:
             names.append(argument.__qualname__)
 
     before = sys.getprofile()
+    gc.disable()  # a collection calls whoever listens to it
     sys.setprofile(note)
     try:
         function()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return names[1:-1]  # less `function` itself and the setprofile that ends it

@@ -39,7 +39,7 @@ STATES = {"open", *_LEGAL.values()}
 
 def brought_to(state: str) -> Exchange:
     """A fresh exchange, brought to a state by the shortest legal way."""
-    ways = [("open", ())]
+    ways: list[tuple[str, tuple[str, ...]]] = [("open", ())]
     for at, way in ways:
         if at == state:
             break
@@ -121,8 +121,9 @@ def test_only_declared_names_are_known() -> None:
         *("forwarded", "x-forwarded-for", "x-forwarded-proto"), *("cookie", "accept", "x-sent")
     }  # fmt: skip
     assert pipe.response_names == {
-        *("content-type", "content-length"),
+        *("content-type", "content-length", "cache-control", "vary"),
         *("x-content-type-options", "link", "strict-transport-security", "x-open"),
+        *("vary", "cache-control"),
     }
 
 
@@ -263,6 +264,28 @@ def test_a_reply_tells_its_length_where_it_may() -> None:
     assert text_reply(200, "é").pairs()[-1] == ("content-length", "2")
     assert Reply(204, (), b"").pairs() == []
     assert Reply(304, (("etag", '"1"'),), b"").pairs() == [("etag", '"1"')]
+
+
+def test_a_fallback_may_have_nothing_to_say() -> None:
+    class Silent(Keeper):
+        fallbacks = {"/": lambda exchange: None}
+
+    exchange = begun(Silent())
+    exchange.respond(404, [], None)
+    assert not exchange.own
+
+
+@pytest.mark.parametrize(
+    ("varies", "sent"),
+    [
+        ([], [("vary", "Accept"), ("cache-control", "public, max-age=9")]),
+        (["Cookie", "Cookie"], [("vary", "Accept, Cookie"), ("cache-control", "private, max-age=9")]),
+    ],
+)
+def test_an_answer_made_for_one_visitor_is_kept_from_shared_caches(varies: list[str], sent: Pairs) -> None:
+    exchange = begun()
+    exchange.varies += varies
+    assert exchange.respond(200, [("vary", "Accept"), ("cache-control", "public, max-age=9")], None) == sent
 
 
 # --- failing hooks

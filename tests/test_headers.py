@@ -8,10 +8,26 @@ from hypothesis import strategies as st
 
 from privacymw import headers
 from privacymw.headers import (
-    Header, HeaderSet, Merge, Pairs, append, completed_policy, cookie_values, keep, made_private,
-    media_type, members, merged, replace, set_cookie, stricter_referrer, stricter_transport, values, with_vary,
+    Header,
+    HeaderSet,
+    Merge,
+    Pairs,
+    append,
+    completed_policy,
+    cookie_values,
+    keep,
+    made_private,
+    media_type,
+    members,
+    merged,
+    replace,
+    set_cookie,
+    stricter_referrer,
+    stricter_transport,
+    values,
+    with_vary,
     without,
-)  # fmt: skip
+)
 
 # --- the app's value and ours -> what is sent
 

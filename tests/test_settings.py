@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacymw.errors import SettingsError
-from privacymw.kinds import spoken_duration
+from privacymw.kinds import in_words
 from privacymw.running import table
 from privacymw.settings import MASKED, fields, read
 from privacymw.startup import GROUPS, Policy
@@ -137,7 +137,7 @@ def test_a_default_is_shown_as_it_would_be_written(name: str) -> None:
 def test_a_duration_is_shown_as_it_would_be_read(seconds: int) -> None:
     field = FIELDS[P + "ADDRESSES_RETENTION"]
     assert field.kind.read(field.kind.show(seconds)) == seconds
-    assert spoken_duration(seconds).split()[0] + spoken_duration(seconds).split()[1][0] == field.kind.show(seconds)
+    assert in_words(seconds).split()[0] + in_words(seconds).split()[1][0] == field.kind.show(seconds)
 
 
 # --- spellings

@@ -147,7 +147,9 @@ def interrupt(number: int, frame: object) -> NoReturn:
 
 @contextlib.contextmanager
 def portals(flask_port: int, starlette_port: int) -> Iterator[dict[str, Server]]:
-    settings = read_settings(EXAMPLES / "portal.env") | {"PORTAL_SECRET": secrets.token_hex(32)}
+    settings = read_settings(EXAMPLES / "portal.env") | {
+        "PORTAL_SECRET": secrets.token_hex(32),
+    }
     with contextlib.ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="privacymw-demo-")))
 
@@ -167,8 +169,9 @@ def portals(flask_port: int, starlette_port: int) -> Iterator[dict[str, Server]]
 
 
 def read_settings(path: Path) -> dict[str, str]:
+    """The settings of an .env file, with the .toml file beside it for what is a table."""
     lines = shlex.split(path.read_text(), comments=True)
-    return dict(line.split("=", 1) for line in lines)
+    return dict(line.split("=", 1) for line in lines) | {"PRIVACYMW_CONFIG": str(path.with_suffix(".toml"))}
 
 
 def show(title: str, server: Server) -> int:

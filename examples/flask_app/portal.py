@@ -29,7 +29,7 @@ app.config.update(
 CSRFProtect(app)
 
 # privacymw is added here.
-Privacy(app)
+Privacy(app, preferences={"language": ["en", "es"]})
 
 
 class Claim(NamedTuple):
@@ -77,7 +77,7 @@ registrations: list[dict[str, str]] = []  # of this worker; a real portal has a 
 
 @app.get("/")
 def home() -> str:
-    language = privacymw.visit(request).preferences.get("language", "en")
+    language = privacymw.visit(request).preferences["language"]
     return render_template("home.html", greeting=GREETINGS[language][1], language=language)
 
 
@@ -119,7 +119,7 @@ def claims(member_id: str) -> str:
 def language() -> str | Response:
     preferences = privacymw.visit(request).preferences
     if request.method == "GET":
-        current = preferences.get("language", "en")
+        current = preferences["language"]
         return render_template("language.html", greetings=GREETINGS, current=current)
     choice = request.form.get("language", "")
     if choice not in GREETINGS:

@@ -103,7 +103,7 @@ async def own_form(request: Request) -> FormData:
 
 
 async def home(request: Request) -> Response:
-    language = privacymw.visit(request).preferences.get("language", "en")
+    language = privacymw.visit(request).preferences["language"]
     return page(request, "home.html", greeting=GREETINGS[language][1], language=language)
 
 
@@ -142,7 +142,7 @@ async def claims(request: Request) -> Response:
 async def language(request: Request) -> Response:
     preferences = privacymw.visit(request).preferences
     if request.method != "POST":
-        current = preferences.get("language", "en")
+        current = preferences["language"]
         return page(request, "language.html", greetings=GREETINGS, current=current)
     choice = str((await own_form(request)).get("language", ""))
     if choice not in GREETINGS:
@@ -193,4 +193,4 @@ app: ASGIApp = Starlette(
 )
 
 # privacymw is added here.
-app = PrivacyMiddleware(app)
+app = PrivacyMiddleware(app, preferences={"language": ["en", "es"]})

@@ -52,6 +52,18 @@ def _pack_six(host: str) -> bytes:
     return inet_pton(AF_INET6, host.partition("%")[0])
 
 
+def wanted(text: str) -> bytes:
+    """The packed address in what a person asks for: an address, or a network of which the first is taken.
+
+    Raises:
+        SettingsError: it is neither; the text is not repeated, for it may be a mistyped address.
+    """
+    packed = pack(text.partition("/")[0])
+    if packed is None:
+        raise SettingsError("not an address or network; allowed: 203.0.113.9, 2001:db8::1, 203.0.113.0/24")
+    return packed
+
+
 def unpack(packed: bytes) -> str:
     """The canonical text of sixteen packed bytes; a mapped address reads as IPv4."""
     if packed[:12] == _MAPPED:
@@ -81,6 +93,14 @@ def _kept_bytes(packed: bytes) -> int:
     if packed[:12] in (_MAPPED, _NAT64):
         return 15
     return 5 if packed[:2] == _SIX_TO_FOUR else 6
+
+
+def is_private(text: str) -> bool:
+    """Whether an address is of this machine or of a private network, so that it names no visitor."""
+    import ipaddress
+
+    packed = pack(text)
+    return packed is not None and ipaddress.ip_address(unpack(packed)).is_private
 
 
 class Origin(NamedTuple):
@@ -135,6 +155,14 @@ class Forwarding:
         client, schemes = self._told(packed, headers)
         return Origin(client, _one(schemes) if schemes else direct, False)
 
+    def already(self, peer: str | None, scheme: str) -> Origin:
+        """The client that the server itself found behind a proxy it trusts.
+
+        Its `http` is as sure as a trusted proxy's only where the operator told us of a proxy too.
+        """
+        trusts = self._hops or self._networks or self._unix
+        return Origin(pack(peer), _SCHEMES.get(scheme) if trusts else _DIRECT.get(scheme), False)
+
     def _told(self, packed: bytes | None, headers: Mapping[str, str]) -> "_Told":
         """The client and the schemes that the trusted hops name, read from one family of headers.
 
@@ -186,9 +214,7 @@ _Told = tuple[bytes | None, set[str | None]]
 # left swallows nothing that a proxy wrote on the right; a quoted string with an escape is no node and ends
 # the walk.
 _TNEMELE = re.compile(r'((?:"[^"\\]*+"|[^",])*+)(?:,|\Z)')
-_PAIR = re.compile(
-    r"""[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)=(?:"([^"\\]*+)"|([^"\\;, \t]++))[ \t]*+(?:;[ \t]*+|\Z)"""
-)
+_PAIR = re.compile(r"""[ \t]*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)=(?:"([^"\\]*+)"|([^"\\;, \t]++))[ \t]*+(?:;[ \t]*+|\Z)""")
 
 
 def _forwarded(text: str) -> Iterator[_Entry]:
@@ -244,9 +270,7 @@ def _network_bits(word: str) -> tuple[int, int]:
 def _refuse_faults(counts: Sequence[str], networks: Sequence[str], families: Sequence[str]) -> None:
     faults = [fault for word in networks if (fault := _network_fault(word))]
     faults += [
-        f"{word!r}: a number of proxies is 1 to {HOPS_MAX}"
-        for word in counts
-        if not 1 <= int(word[:9]) <= HOPS_MAX
+        f"{word!r}: a number of proxies is 1 to {HOPS_MAX}" for word in counts if not 1 <= int(word[:9]) <= HOPS_MAX
     ]
     if counts and (len(counts) > 1 or networks):
         both = ", ".join((*counts, *networks))

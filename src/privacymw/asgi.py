@@ -28,17 +28,18 @@ class PrivacyMiddleware:
     Args:
         app: any ASGI 3 app; it sees its scope unchanged but for what the policy hides.
         pipeline: made from the environment variables when not given.
+        declared: what the app says of itself: `preferences={"language": ["en", "es"]}`, `categories=["statistics"]`.
 
     Raises:
         SettingsError: the environment variables cannot be obeyed.
         StoreError: the data folder cannot be used.
     """
 
-    def __init__(self, app: App, pipeline: Pipeline | None = None) -> None:
+    def __init__(self, app: App, pipeline: Pipeline | None = None, **declared: Any) -> None:
         if pipeline is None:
             from privacymw.startup import start
 
-            pipeline = start().pipeline
+            pipeline = start(**declared).pipeline
         self.app = app
         self.pipeline = pipeline
         self._request_names = {name.encode(): name for name in pipeline.request_names}
@@ -72,15 +73,18 @@ class PrivacyMiddleware:
             if name in headers:  # cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)
                 text = headers[name] + ("; " if name == "cookie" else ", ") + text
             headers[name] = text
-        client = scope.get("client")
+        peer, port = scope.get("client") or (None, None)
+        # uvicorn believes proxies itself, and then gives the client without its port.
+        resolved = port == 0 and peer is not None and peer in headers.get("x-forwarded-for", "")
         exchange = scope[MARKER] = self.pipeline.begin(
             scope.get("method", "GET"),
             root,
             path,
             (scope.get("query_string") or b"").decode("latin-1"),
             _SCHEMES.get(scope.get("scheme", ""), "http"),
-            client[0] if client else None,
+            peer,
             headers,
+            resolved=resolved,
         )
         return exchange
 
@@ -91,7 +95,8 @@ class PrivacyMiddleware:
             if exchange.job is not None:
                 exchange.reply = await _run(exchange.job, receive)
             elif exchange.reply is None:
-                turn.scope = _edited(scope, exchange)
+                if exchange.edits or exchange.rewrites:
+                    turn.scope = _edited(scope, exchange)
                 await self.app(turn.scope, receive, turn.send)
             if exchange.reply is not None and turn.outcome is not Outcome.ENDED:
                 await turn.reply(exchange.reply)
@@ -210,6 +215,7 @@ class _Turn:
             elif kind in ("websocket.accept", "websocket.http.response.start"):
                 message = self._started(message, message.get("status", 101))
             if exchange.reply is not None:
+                exchange.respond(403, [], exchange.route)
                 await self.server_send(_REFUSED)
         if exchange.reply is None:
             await self.server_send(message)

@@ -139,9 +139,9 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
-        "asked", "choice", "confidential", "edits", "fixed", "headers", "job", "method", "origin", "own", "path",
-        "pipeline", "query", "reply", "rewrites", "root", "route", "scheme", "started", "state",
-        "status", "transform", "varies",
+        "asked", "choice", "confidential", "edits", "expires", "fixed", "headers", "job", "method",
+        "origin", "own", "path", "pipeline", "query", "reply", "rewrites", "root", "route", "scheme",
+        "started", "state", "status", "transform", "varies",
     )  # fmt: skip
 
     def __init__(
@@ -163,6 +163,7 @@ class Exchange:
         self.rewrites = False
         self.confidential = False
         self.choice: Any = None
+        self.expires: list[str] = []
         self.varies: list[str] = []
         self.asked: dict[str, Any] = {}
         self.started = 0

@@ -14,10 +14,6 @@ class Observing(Pipeline):
     Our own pages answer, since no page of the app's stands there; nothing is recorded of a request.
     """
 
-    def __init__(self, keepers: Sequence[Keeper], **options: Any) -> None:
-        super().__init__(keepers, **options)
-        self.fallbacks = {}
-
     def ask(self, exchange: Exchange) -> None:
         super().ask(exchange)
         self._withhold(exchange)
@@ -81,7 +77,6 @@ class Off(Pipeline):
 
     def __init__(self, keepers: Sequence[Keeper], **options: Any) -> None:
         super().__init__(keepers, **options)
-        self.fallbacks = {}
         standing = {key for each in keepers for key in each.standing}
         self.pages = {key: page for key, page in self.pages.items() if key in standing}
         self.response_names = frozenset()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from privacymw.characters import decode, encode
-from privacymw.markup import TAG_NAME, Attribute, attributes
+from privacymw.markup import TAG_NAME, Attribute, attributes, begun
 from privacymw.tokenizer import CAP, LongTag, Span
 
 _LINKS = {
@@ -81,7 +81,7 @@ class Editor:
     def changes(self, buffer: bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
         if span.part == "overlong":
-            return list(self._disarmed(_element(span.long), attributes(buffer, span.start, span.end)))
+            return list(self._disarmed(_element(span.long), [begun(buffer, span.start, span.end)]))
         if span.part == "later":
             return self._start_tag(buffer, span, _element(span.long), span.start, b"%b ")
         name = TAG_NAME.match(buffer, span.start, span.end)
@@ -98,9 +98,7 @@ class Editor:
         suffix, self._suffix = self._suffix, b""
         return [(start, start, suffix)] if suffix else []
 
-    def _start_tag(
-        self, buffer: bytearray, span: Span, element: str, insert: int, added: bytes
-    ) -> list[Change]:
+    def _start_tag(self, buffer: bytearray, span: Span, element: str, insert: int, added: bytes) -> list[Change]:
         """`insert` is where new attributes go, `added` with what space around them."""
         written = attributes(buffer, insert, span.end)
         found = [one for one in written if one.end - one.start <= CAP]
@@ -139,6 +137,8 @@ class Editor:
         return answer
 
     def _asked(self, element: str, name: str, values: dict[str, str]) -> Mapping[str, str | None]:
+        if element == "base" and self.base is not None:
+            return {}
         before, value = _refresh(values) if element == "meta" else ("", values[name])
         if value is None:
             return {}
@@ -155,9 +155,8 @@ class Editor:
 
     def _based(self, value: str, *, foreign: bool) -> None:
         """Only the first base counts, and it counts for links before it too (HTML 4.2.3)."""
-        if self.base is None:
-            self.base = value
-            self.ambiguous += foreign and self._passed
+        self.base = value
+        self.ambiguous += foreign and self._passed
 
     def _outlet_method(self, name: str, values: dict[str, str]) -> str:
         if name == "action":
@@ -166,16 +165,15 @@ class Editor:
             return _method(values["formmethod"]) if "formmethod" in values else self._form_method or "get"
         return ""
 
-    def _written(
-        self, buffer: bytearray, found: list[Attribute], answer: dict[str, str | None]
-    ) -> Iterator[Change]:
+    def _written(self, buffer: bytearray, found: list[Attribute], answer: dict[str, str | None]) -> Iterator[Change]:
         done = set()
         for one in found:
             name = self._name(one)
             value = answer.get(name)
             if value is not None and name not in done:
                 done.add(name)
-                yield one.start, one.end, one.name + b'="' + encode(value, self.codec) + b'"'
+                written = bytes(buffer[one.start : one.start + len(one.name)])  # in the author's case
+                yield one.start, one.end, written + b'="' + encode(value, self.codec) + b'"'
             elif name in answer and value is None:
                 # Never nothing: what stood on both sides must not grow together, nor a "=" become a value's.
                 yield one.start, one.end, b"/" if buffer[one.end : one.end + 1] == b"=" else b" "

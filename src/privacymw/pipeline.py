@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from privacymw.address import Forwarding
+from privacymw.address import Forwarding, is_private
 from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, Reply, text_reply
 from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, made_private, with_vary
 
@@ -60,7 +60,7 @@ class Pipeline:
         self._request_hooks = _overriding(keepers, "on_request")
         self._response_hooks = _overriding(keepers, "on_response")
         self._finish_hooks = _overriding(keepers, "on_finish")
-        self._fixed: dict[Context, HeaderSet] = {}
+        self._fixed: dict[tuple[bool, bool, str], HeaderSet] = {}  # a plain tuple is looked up faster
         contexts = (Context(secure, confidential, "") for secure in _BOTH for confidential in _BOTH)
         fixed = {name for context in contexts for name in self._header_set(context).names}
         touched = {name for each in keepers for name in each.touches}
@@ -72,7 +72,7 @@ class Pipeline:
 
     def begin(
         self, method: str, root: str, path: str, query: str, scheme: str, peer: str | None,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str], *, resolved: bool = False,
     ) -> Exchange:  # fmt: skip
         """The exchange of a request whose request hooks have run.
 
@@ -82,13 +82,32 @@ class Pipeline:
             scheme: `http` or `https`, as the server sees it.
             peer: the socket's other end, or None where there is none.
             headers: the declared request headers, lower-case names, several fields joined.
+            resolved: the server has already put what its own trusted proxy says in place of peer and scheme.
         """
-        origin = self.forwarding.resolve(peer, scheme, headers)
+        forwarding = self.forwarding
+        origin = forwarding.already(peer, scheme) if resolved else forwarding.resolve(peer, scheme, headers)
+        if origin.untold:
+            self._untold(peer)
         exchange = Exchange(self, method, root, path, query, scheme, headers, origin)
         self.ask(exchange)
         if path.startswith(self._below) and exchange.reply is None:
             self._turn_to(exchange, path[len(self._below) :])
         return exchange
+
+    def _untold(self, peer: str | None) -> None:
+        """Tells once that somebody sends forwarded headers whom nobody told us to trust.
+
+        The peer is named only where it cannot be a visitor: on this machine or in a private network.
+        """
+        self.count("proxies", "forwarded headers from a peer that is not trusted")
+        if "untold" not in self._told:
+            self._told.add("untold")
+            near = peer if peer and is_private(peer) else "<the network of your proxy>"
+            log.warning(
+                "a peer that is not trusted sends forwarded headers: if it is your proxy, it is logged in place of "
+                "your visitors, and https is not recognised. To paste:\n  PRIVACYMW_TRUSTED_PROXIES=%s",
+                near or "unix",
+            )
 
     def ask(self, exchange: Exchange) -> None:
         """Runs the request hooks."""
@@ -131,9 +150,8 @@ class Pipeline:
             exchange.transform = None
         if exchange.varies:  # the app looked at what this visitor sent: no shared cache may keep the answer
             pairs = made_private(with_vary(pairs, dict.fromkeys(exchange.varies)))
-        exchange.fixed = fixed = self._header_set(
-            Context(exchange.origin.scheme == "https", exchange.confidential, exchange.root)
-        )
+        context = (exchange.origin.scheme == "https", exchange.confidential, exchange.root)
+        exchange.fixed = fixed = self._fixed.get(context) or self._header_set(Context(*context))
         names = fixed.names
         for name, _ in pairs:
             if name in names:
@@ -161,11 +179,9 @@ class Pipeline:
             exchange.answer(reply)
 
     def _header_set(self, context: Context) -> HeaderSet:
-        found = self._fixed.get(context)
-        if found is None:
-            found = HeaderSet(each for keeper in self.keepers for each in keeper.fixed(context))
-            if len(self._fixed) < 64:  # roots are the deployment's, but a server may take them from a client
-                self._fixed[context] = found
+        found = HeaderSet(each for keeper in self.keepers for each in keeper.fixed(context))
+        if len(self._fixed) < 64:  # roots are the deployment's, but a server may take them from a client
+            self._fixed[context] = found
         return found
 
     def _failed(self, hook: Any, exchange: Exchange, error: Exception) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from privacymw.core import Keeper
+from privacymw.core import Exchange, Keeper
 from privacymw.policy import Organisation, Site
 from privacymw.settings import Group
 
@@ -40,6 +40,11 @@ class Sentence(msgspec.Struct, frozen=True):
         return not self.by
 
     @property
+    def is_dated(self) -> bool:
+        """Whether the page shows who states it and since when."""
+        return self.on is not None
+
+    @property
     def text(self) -> str:
         return self.template.format_map(self.values)
 
@@ -59,6 +64,8 @@ class Section(msgspec.Struct, frozen=True):
     title: str
     sentences: tuple[Sentence, ...]
     tables: tuple[Table, ...] = ()
+    action: tuple[str, str] | None = None
+    """A page of ours where the visitor acts, by its name under the prefix, and what the link says."""
 
 
 class Telling(msgspec.Struct, frozen=True):
@@ -84,6 +91,8 @@ class Means(msgspec.Struct, frozen=True):
     store: bool
     leaving: bool = True
     """Whether any link is meant to go through the leaving page."""
+    categories: tuple[str, ...] = ()
+    """What a visitor has to be asked about, since something keeps the answer."""
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -98,6 +107,8 @@ class Services(msgspec.Struct, frozen=True):
     sections: tuple[Section, ...] = ()
     organisation: Organisation = Organisation()
     leaving: bool = False
+    allows: Callable[[Exchange, str], bool] = lambda exchange, category: False
+    """Whether the visitor of an exchange allows a category."""
     clock: Callable[[], float] = time.time
 
     def today(self) -> datetime.date:
@@ -109,6 +120,10 @@ class Promise(Group, frozen=True, kw_only=True):
     """A clause of the policy; a subclass lives in one module of `promises/`."""
 
     title: ClassVar[str] = ""
+
+    def asks(self) -> tuple[str, ...]:
+        """Categories of which it keeps the visitor's answer, so that the visitor has to be asked."""
+        return ()
 
     def within(self, means: Means) -> "Promise":
         """The promise that can be kept with what there is; itself where nothing is missing."""

@@ -6,12 +6,13 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from privacymw import __version__
 from privacymw.errors import StoreError
 from privacymw.folder import DataFolder
 from privacymw.settings import Row, Settings
+from privacymw.store import Terms
 
 log = logging.getLogger("privacymw")
 
@@ -26,6 +27,19 @@ _WANTED: Final = {
     "PRIVACYMW_TRUSTED_PROXIES": "127.0.0.1",
     "PRIVACYMW_NOTICE_EFFECTIVE": "2026-01-31",
 }
+
+
+class LogPlace(NamedTuple):
+    """Where addresses are logged, or would be: the store's URL, the folder of the keys, and how long."""
+
+    url: str
+    keys: Path
+    terms: Terms
+
+    def document(self) -> dict[str, Any]:
+        """For `running.json`; a URL that may hold a password stays out of it."""
+        url = self.url if self.url.startswith("sqlite:") else ""
+        return {"store": url, "keys": str(self.keys), "terms": self.terms._asdict()}
 
 
 def table(settings: Settings) -> list[dict[str, str]]:
@@ -45,10 +59,11 @@ def _line(row: Row) -> dict[str, str]:
     }
 
 
-def announce(settings: Settings, folder: DataFolder | None) -> None:
+def announce(settings: Settings, folder: DataFolder | None, place: LogPlace | None = None) -> None:
     """Writes `running.json` and logs the start; of several workers under one parent, the first does.
 
     Where that one is gone this is another start, though the parent may be the same: an init, a shell.
+    `data` says where the folder was, so that the paths below it can be found in a copy of it.
     """
     document = {
         "version": __version__,
@@ -56,6 +71,8 @@ def announce(settings: Settings, folder: DataFolder | None) -> None:
         "parent": os.getppid(),
         "started": int(time.time()),
         "settings": table(settings),
+        "data": str(folder.path) if folder is not None else "",
+        "log": place.document() if place is not None else None,
     }
     if folder is None:
         log.warning(_first_lines(settings, folder))

@@ -131,14 +131,16 @@ class Settings(NamedTuple):
     warnings: list[str]
 
 
-def read(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Settings:
-    """All groups from an environment and the file that it names.
+def read(
+    groups: Sequence[type[Group]], environ: Mapping[str, str], declared: Mapping[str, Any] | None = None
+) -> Settings:
+    """All groups from an environment and the file that it names, over what the app declared of itself.
 
     Raises:
         SettingsError: with every fault: the variable, its value, what is allowed, a line to paste.
     """
     known = {each.variable: each for group in groups for each in fields(group)}
-    reader = _Reader(known, environ)
+    reader = _Reader(known, environ, declared or {})
     values: dict[type[Group], dict[str, Any]] = {group: {} for group in groups}
     rows = []
     for each in known.values():
@@ -157,9 +159,10 @@ def read(groups: Sequence[type[Group]], environ: Mapping[str, str]) -> Settings:
 class _Reader:
     """Reads fields one by one and collects faults and warnings."""
 
-    def __init__(self, known: Mapping[str, Field], environ: Mapping[str, str]) -> None:
+    def __init__(self, known: Mapping[str, Field], environ: Mapping[str, str], declared: Mapping[str, Any]) -> None:
         self.known = known
         self.environ = environ
+        self.declared = declared
         self.faults: list[str] = []
         self.warnings: list[str] = []
         self._faulty: set[type[Group]] = set()
@@ -190,6 +193,8 @@ class _Reader:
             return self._converted(each, text, "environment")
         if self.file.get(name, "") != "":
             return self._converted(each, self.file[name], self.path)
+        if name in self.declared:
+            return self._converted(each, self.declared[name], "the app's code")
         return each.default, "default"
 
     def _mounted(self, each: Field, path: str) -> tuple[Any, str]:

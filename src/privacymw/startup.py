@@ -9,9 +9,9 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from privacymw.address import Forwarding
 from privacymw.cookie import PreferenceCookie
@@ -28,7 +28,7 @@ from privacymw.promises.choices import Choices
 from privacymw.promises.confidential import Confidential
 from privacymw.promises.notice import Notice, compiled, who_we_are
 from privacymw.promises.outbound import Outbound
-from privacymw.running import announce
+from privacymw.running import LogPlace, announce
 from privacymw.seal import KEY_BYTES, LinkSeal
 from privacymw.settings import Group, Settings, read
 from privacymw.store import open_journal, open_keys, open_store
@@ -50,13 +50,24 @@ class Policy(NamedTuple):
     settings: Settings
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Policy":
+    def from_env(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        preferences: Mapping[str, Sequence[str]] | None = None,
+        categories: Sequence[str] = (),
+    ) -> "Policy":
         """The policy of an environment, read once.
+
+        Args:
+            environ: where the settings stand.
+            preferences: the app's own preferences and their values, where no setting names them.
+            categories: what the app asks of with `choices.allows`, where no setting names it.
 
         Raises:
             SettingsError: with every fault at once.
         """
-        settings = read(GROUPS, environ)
+        settings = read(GROUPS, environ, _declared(preferences or {}, categories))
         groups = settings.groups
         site, organisation = groups[Site], groups[Organisation]
         assert isinstance(site, Site)
@@ -64,14 +75,30 @@ class Policy(NamedTuple):
         promises = tuple(each for each in groups.values() if isinstance(each, Promise))
         return cls(site, organisation, promises, settings)
 
+    @property
+    def addresses(self) -> Addresses:
+        """The promise about the log of addresses."""
+        return next(each for each in self.promises if isinstance(each, Addresses))
+
+    def log_place(self, data: Path | None) -> LogPlace | None:
+        """Where addresses are logged, if they are, with this data folder; None where there is no place."""
+        site = self.site
+        if site.store.lower() == "none" or (data is None and not (site.store and site.keys)):
+            return None
+        base = data or Path()
+        keys = Path(site.keys).absolute() if site.keys else base / "keys"
+        return LogPlace(_absolute(site.store) or f"{_SQLITE}{base / 'log.sqlite'}", keys, self.addresses.terms)
+
+    def means(self) -> Means:
+        """What a start with these settings would have to keep promises with; touches nothing."""
+        data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
+        logs = self.addresses.logged and self.site.mode == "on" and self.log_place(data) is not None
+        secret = bool(self.site.secret_key) or data is not None
+        return Means(secret=secret, store=logs, leaving=self.leaving)
+
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
         return self._replace(promises=tuple(each.within(means) for each in self.promises))
-
-    @property
-    def saved(self) -> bool:
-        """Whether choices are kept in the visitor's browser."""
-        return any(isinstance(each, Choices) and each.saved for each in self.promises)
 
     @property
     def leaving(self) -> bool:
@@ -79,12 +106,31 @@ class Policy(NamedTuple):
         modes = {each.mode for each in self.promises if isinstance(each, Outbound)}
         return "interstitial" in modes or any(isinstance(each, Confidential) and each.paths for each in self.promises)
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Categories of which some promise keeps the visitor's answer."""
+        return tuple(dict.fromkeys(category for each in self.promises for category in each.asks()))
+
+    @property
+    def choices(self) -> Choices:
+        """The choices in force."""
+        return next(each for each in self.promises if isinstance(each, Choices))
+
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
         telling = Telling(self.site, self.organisation, keys_apart=_keys_apart(self.site), leaving=self.leaving)
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
         return compiled(sections, statements)
+
+
+def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:
+    """What the app's code says of itself, as if it stood in a file."""
+    said = {
+        "PRIVACYMW_CHOICES_PREFERENCES": {name: list(values) for name, values in preferences.items()},
+        "PRIVACYMW_CHOICES_CATEGORIES": list(categories),
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 class Started(NamedTuple):
@@ -95,29 +141,35 @@ class Started(NamedTuple):
     pipeline: Pipeline
 
 
-def start(environ: Mapping[str, str] = os.environ) -> Started:
+def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     """Reads the settings, makes what is missing, and joins the promises in force.
+
+    `declared` is what the app's code says of itself: see `Policy.from_env`.
 
     Raises:
         SettingsError: the settings cannot be obeyed.
         StoreError: the data folder, the keys or the store cannot be used.
     """
-    policy = Policy.from_env(environ)
+    policy = Policy.from_env(environ, **declared)
     for warning in policy.settings.warnings:
         log.warning(warning)
     folder = _folder(policy.site, environ)
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = _secrets(policy.site, folder)
-    means = Means(secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving)
+    means = Means(
+        secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving, categories=policy.asks
+    )
     policy = policy.within(means)
+    cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
         leaving=bool(link_keys) and means.leaving,
         count=tally.count,
         pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
-        cookie=PreferenceCookie(cookie_secrets, count=tally.count) if policy.saved else None,
+        cookie=cookie,
+        allows=policy.choices.decider(cookie),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
         sections=policy.sections(),
@@ -137,12 +189,12 @@ def start(environ: Mapping[str, str] = os.environ) -> Started:
         count=tally.count,
         close=close,
     )
-    announce(policy.settings, folder)
+    announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
     return Started(policy, services, pipeline)
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
-    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if policy.saved else [])]
+    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if policy.choices.saved else [])]
 
 
 _SQLITE: Final = "sqlite:///"
@@ -172,18 +224,25 @@ def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
 
 def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     """The address log, where something is to be logged and there is a place for it."""
-    site = policy.site
-    addresses = next((each for each in policy.promises if isinstance(each, Addresses)), None)
-    nowhere = site.store.lower() == "none" or (folder is None and not site.store)
-    if addresses is None or not addresses.logged or nowhere or site.mode != "on":
+    site, addresses = policy.site, policy.addresses
+    data = folder.path if folder is not None else None
+    if not addresses.logged or site.mode != "on":
         return None
-    if folder is None and not site.keys:
+    if data is None and site.store.lower() not in ("", "none") and not site.keys:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
-    base = folder.path if folder is not None else Path()
-    url = site.store or f"{_SQLITE}{base / 'log.sqlite'}"
-    keys = open_keys(Path(site.keys) if site.keys else base / "keys", addresses.terms)
-    store = open_store(url, max_bytes=addresses.max_size)
-    return open_journal(store, keys, data=folder.path if folder is not None else None)
+    place = policy.log_place(data)
+    if place is None:
+        return None
+    keys = open_keys(place.keys, place.terms)
+    journal = open_journal(open_store(place.url, max_bytes=addresses.max_size), keys, data=data)
+    journal.start()
+    return journal
+
+
+def _absolute(url: str) -> str:
+    """The URL of a store that is found from every folder, as the command line has to."""
+    path = url.removeprefix(_SQLITE)
+    return f"{_SQLITE}{Path(path).absolute()}" if path != url and path else url
 
 
 def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:

@@ -2,6 +2,7 @@
 
 import http
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, text_reply
@@ -23,17 +24,18 @@ class PrivacyMiddleware:
     Args:
         app: any WSGI app; it sees its environ unchanged but for what the policy hides.
         pipeline: made from the environment variables when not given.
+        declared: what the app says of itself: `preferences={"language": ["en", "es"]}`, `categories=["statistics"]`.
 
     Raises:
         SettingsError: the environment variables cannot be obeyed.
         StoreError: the data folder cannot be used.
     """
 
-    def __init__(self, app: App, pipeline: Pipeline | None = None) -> None:
+    def __init__(self, app: App, pipeline: Pipeline | None = None, **declared: Any) -> None:
         if pipeline is None:
             from privacymw.startup import start
 
-            pipeline = start().pipeline
+            pipeline = start(**declared).pipeline
         self.app = app
         self.pipeline = pipeline
         self._keys = tuple((name, _key(name)) for name in pipeline.request_names)
@@ -71,6 +73,7 @@ class PrivacyMiddleware:
         )
 
 
+@cache  # both are asked for the few names that keepers declare
 def _key(name: str) -> str:
     return _BARE.get(name) or "HTTP_" + name.upper().replace("-", "_")
 
@@ -241,5 +244,6 @@ def _given(exc_info: Any) -> tuple[Any, ...]:
 _SPELLED: Final = {"etag": "ETag", "www-authenticate": "WWW-Authenticate"}
 
 
+@cache
 def _spelled(name: str) -> str:
     return _SPELLED.get(name) or name.title()

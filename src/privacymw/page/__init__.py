@@ -3,6 +3,7 @@
 Every page works without a script, takes nothing from another site and fits a text browser.
 """
 
+import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -28,6 +29,12 @@ _HEADERS: Final[tuple[Pair, ...]] = (
     ("referrer-policy", "same-origin"),
 )
 
+
+def long_date(day: datetime.date) -> str:
+    """`April 19, 2014`."""
+    return f"{day:%B} {day.day}, {day.year}"
+
+
 NO_STORE: Final = ("cache-control", "no-store")
 NO_INDEX: Final = ("x-robots-tag", "noindex, nofollow")
 
@@ -51,13 +58,15 @@ class Pages:
         import jinja2  # 45 ms that an app without a visitor to these pages need not wait for
 
         folders = [self._folder] if self._folder else []
-        return jinja2.Environment(
+        environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.filters["long_date"] = long_date
+        return environment
 
     @cached_property
     def style(self) -> bytes:

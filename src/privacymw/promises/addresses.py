@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Outcome
-from privacymw.kinds import KINDS, days, setting, spoken_duration
+from privacymw.kinds import KINDS, days, in_words, setting
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.routes import generalised
 from privacymw.store import Terms
@@ -64,7 +64,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
         if not self.logged:
             text = "This application keeps no log of IP addresses."
             return Section("addresses", self.title, (Sentence("addresses.none", text), _servers(telling)))
-        values = {"retention": spoken_duration(self.retention)}
+        values = {"retention": in_words(self.retention)}
         sentences = [
             Sentence(
                 "addresses.what",
@@ -89,7 +89,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
         ]
         if self.network_retention is not None:
-            network = {"network": spoken_duration(self.network_retention)}
+            network = {"network": in_words(self.network_retention)}
             text = "The network that your address belongs to can be read for at most {network}."
             sentences.append(Sentence("addresses.network", text, network))
         if self.skip:
@@ -115,10 +115,10 @@ def _servers(telling: Telling) -> Sentence:
 
 def _table(promise: Addresses) -> Table:
     network = promise.retention if promise.network_retention is None else promise.network_retention
-    longest = spoken_duration(max(promise.retention, network))
+    longest = in_words(max(promise.retention, network))
     rows = (
-        ("Address", "to diagnose faults, to run the site", spoken_duration(promise.retention)),
-        ("Network of the address", "the same", spoken_duration(network)),
+        ("Address", "to diagnose faults, to run the site", in_words(promise.retention)),
+        ("Network of the address", "the same", in_words(network)),
         ("Time, method, kind of page, status, duration", "the same", longest),
     )
     return Table("What the log holds", ("What", "What for", "At most how long"), rows)

@@ -1,13 +1,12 @@
 """What the visitor may choose: the signed cookie's page, and what the app reads of it."""
 
-import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
 from privacymw import forms
-from privacymw.cookie import NO_CHOICE, UNVERIFIED, Choice, PreferenceCookie
+from privacymw.cookie import NO_CHOICE, UNVERIFIED, Choice, PreferenceCookie, check_names, check_preferences
 from privacymw.core import Exchange, Job, Keeper, Reply, not_allowed
 from privacymw.errors import PrivacyError
 from privacymw.headers import Pairs, opts_out, quoted_path
@@ -15,24 +14,8 @@ from privacymw.kinds import setting
 from privacymw.page import NO_STORE
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SHARING: Final = frozenset(("sale", "sharing", "advertising"))
 """Categories to which Global Privacy Control says no, unless the visitor said yes here."""
-
-
-def check_names(names: tuple[str, ...]) -> None:
-    """Raises ValueError for a name that cannot stand in the cookie."""
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r}: a name has small letters, digits and _, 32 at most")
-
-
-def check_preferences(table: Mapping[str, tuple[str, ...]]) -> None:
-    """Raises ValueError for a preference that cannot be offered."""
-    check_names(tuple(table))
-    for name, values in table.items():
-        if not values or any(not value or len(value) > 40 for value in values):
-            raise ValueError(f"{name!r}: every value has 1 to 40 characters")
 
 
 class Choices(Promise, frozen=True, kw_only=True):
@@ -56,8 +39,25 @@ class Choices(Promise, frozen=True, kw_only=True):
     saved: Annotated[bool, setting("Whether choices are kept in the visitor's browser.", "switch")] = True
 
     def within(self, means: Means) -> "Choices":
-        offered = means.leaving or self.categories or self.preferences
-        return self if means.secret and offered else msgspec.structs.replace(self, saved=False)
+        categories = tuple(dict.fromkeys((*self.categories, *means.categories)))
+        saved = self.saved and means.secret and bool(means.leaving or categories or self.preferences)
+        return msgspec.structs.replace(self, categories=categories, saved=saved)
+
+    def decider(self, cookie: PreferenceCookie | None) -> Callable[[Exchange, str], bool]:
+        """Tells whether the visitor of an exchange allows a category; where nobody can say no, the answer is no."""
+
+        def allows(exchange: Exchange, category: str) -> bool:
+            choice = cookie.read(exchange) if cookie is not None else UNVERIFIED
+            return self.allowed(choice, category, gpc=_signalled(exchange))
+
+        return allows
+
+    def allowed(self, choice: Choice, category: str, *, gpc: bool) -> bool:
+        """A visitor's own answer; without one what the model and the browser's signal say."""
+        answer = choice.answers.get(category)
+        if answer is not None:
+            return answer
+        return choice.verified and self.model == "opt-out" and not (gpc and category in SHARING)
 
     def section(self, telling: Telling) -> Section:
         if not self.saved:
@@ -76,7 +76,8 @@ class Choices(Promise, frozen=True, kw_only=True):
             ),
         ]
         sentences += [self._category(name) for name in self.categories]
-        return Section("choices", self.title, tuple(sentences), (_table(self, leaving=telling.leaving),))
+        tables = (_table(self, leaving=telling.leaving),)
+        return Section("choices", self.title, tuple(sentences), tables, ("choices", "See and change your choices"))
 
     def _category(self, name: str) -> Sentence:
         text = {
@@ -87,6 +88,10 @@ class Choices(Promise, frozen=True, kw_only=True):
 
     def keeper(self, services: Services) -> Keeper:
         return _Keeper(self, services)
+
+
+def _signalled(exchange: Exchange) -> bool:
+    return opts_out(exchange.headers.get("sec-gpc", ""))
 
 
 def _table(promise: Choices, *, leaving: bool) -> Table:
@@ -117,12 +122,7 @@ class VisitorChoices:
                 f"choices.allows({category!r}): no such category; declared are: {declared}. "
                 f"Set PRIVACYMW_CHOICES_CATEGORIES={','.join([*self._promise.categories, category])}"
             )
-        answer = self._choice.answers.get(category)
-        if answer is not None:
-            return answer
-        if not self._choice.verified:
-            return False
-        return self._promise.model == "opt-out" and not (self._gpc and category in SHARING)
+        return self._promise.allowed(self._choice, category, gpc=self._gpc)
 
 
 class Preferences(MutableMapping[str, str]):
@@ -153,7 +153,6 @@ class Preferences(MutableMapping[str, str]):
         return name in self._declared
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The preference, or `default` where it is not declared."""
         return self[name] if name in self._declared else default
 
     def __getitem__(self, name: str) -> str:
@@ -206,8 +205,7 @@ class _Keeper(Keeper):
         if self._cookie is None:  # where nobody can say no, the answer is no
             return VisitorChoices(self._promise, UNVERIFIED, gpc=False)
         exchange.varies += ("Cookie", "Sec-GPC") if SHARING.intersection(self._promise.categories) else ("Cookie",)
-        gpc = opts_out(exchange.headers.get("sec-gpc", ""))
-        return VisitorChoices(self._promise, self._cookie.read(exchange), gpc=gpc)
+        return VisitorChoices(self._promise, self._cookie.read(exchange), gpc=_signalled(exchange))
 
     def _preferences(self, exchange: Exchange) -> Preferences:
         if self._cookie is not None:
@@ -232,9 +230,7 @@ class _Keeper(Keeper):
 
     def _shown(self, exchange: Exchange, status: int, message: str) -> Reply:
         choice = self._cookie.read(exchange) if self._cookie is not None else UNVERIFIED
-        gpc = opts_out(exchange.headers.get("sec-gpc", ""))
-        visitor = VisitorChoices(self._promise, choice, gpc=gpc)
-        preferences = Preferences(self._promise, self._cookie, exchange)
+        visitor = VisitorChoices(self._promise, choice, gpc=_signalled(exchange))
         context = {
             "message": message,
             "fault": status >= 400,
@@ -244,7 +240,7 @@ class _Keeper(Keeper):
             "categories": self._promise.categories,
             "allowed": {name: visitor.allows(name) for name in self._promise.categories},
             "preferences": self._promise.preferences,
-            "chosen": dict(preferences),
+            "chosen": dict(Preferences(self._promise, self._cookie, exchange)),
         }
         return self._services.pages.reply("choices.html", exchange, context, NO_STORE, status=status)
 
@@ -258,8 +254,9 @@ class _Keeper(Keeper):
             line = cookie.expiry(exchange) if clears else cookie.line(exchange, self._chosen(before, form))
         except ValueError as error:
             return self._shown(exchange, 400, f"Nothing was changed. {error}")
-        base = quoted_path(self._services.pages.base(exchange))
-        location = f"{base}/choices?{'cleared' if clears else 'saved'}"
+        location = quoted_path(self._services.pages.base(exchange)) + (
+            "/choices?cleared" if clears else "/choices?saved"
+        )
         return Reply(303, (("location", location), line, NO_STORE), b"")
 
     def _chosen(self, before: Choice, form: dict[str, list[str]]) -> Choice:

@@ -12,7 +12,7 @@ from privacymw import headers as rules
 from privacymw.core import Exchange, Keeper, Reply, not_allowed
 from privacymw.headers import Context, Header
 from privacymw.kinds import setting
-from privacymw.page import NO_INDEX
+from privacymw.page import NO_INDEX, long_date
 from privacymw.policy import Organisation, Site, Statement
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
 
@@ -21,6 +21,7 @@ CLAUSES: Final = {
     "confidential": "Patient information",
     "statistics": "Usage information",
     "choices": "Cookies and your choices",
+    "cookies": "Cookies of this site",
     "addresses": "Your IP address",
     "personal": "Personal information",
     "outbound": "Links to other sites",
@@ -77,11 +78,6 @@ class Notice(Promise, frozen=True, kw_only=True):
 
     def keeper(self, services: Services) -> Keeper:
         return _Keeper(self, services)
-
-
-def long_date(day: datetime.date) -> str:
-    """`April 19, 2014`."""
-    return f"{day:%B} {day.day}, {day.year}"
 
 
 def who_we_are(site: Site, organisation: Organisation) -> Section | None:
@@ -159,7 +155,6 @@ class _Keeper(Keeper):
             "draft": self._draft,
             "introduction": _introduction(organisation),
             "sections": self._services.sections,
-            "long_date": long_date,
         }
         return self._services.pages.render("notice.html", exchange, context)
 

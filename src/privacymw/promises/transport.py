@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from privacymw import headers as rules
 from privacymw.core import Exchange, Keeper, Reply, text_reply
 from privacymw.headers import Context, Header
-from privacymw.kinds import days, setting, spoken_duration
+from privacymw.kinds import days, in_words, setting
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
 from privacymw.url import Hosts
 
@@ -149,7 +149,7 @@ class Headers(Promise, frozen=True, kw_only=True):
     def section(self, telling: Telling) -> Section | None:
         sentences = []
         if self._age:
-            values = {"age": spoken_duration(self._age)}
+            values = {"age": in_words(self._age)}
             text = "Once you were here by https, your browser keeps to https for {age} after each visit."
             sentences.append(Sentence("headers.hsts", text, values))
         if self.preset != "off":

@@ -1,4 +1,4 @@
-"""The address log: rows, the keys that open them, and the clock that ends both.
+"""The address log: rows, the keys that open them, the clock that ends both; here its parts are put together.
 
 store = open_store("sqlite:///privacymw-data/log.sqlite")
 keys = open_keys(Path("privacymw-data/keys"), Terms(retention=30 * DAY))
@@ -61,9 +61,7 @@ def open_store(url: str, *, max_bytes: int = 1 << 30, create: bool = True, patie
     return SqliteStore(Path(url[len(_SQLITE) :]), max_bytes=max_bytes, create=create, patience=patience)
 
 
-def open_keys(
-    folder: Path, terms: Terms = TERMS, *, clock: Callable[[], float] = time, create: bool = True
-) -> Keys:
+def open_keys(folder: Path, terms: Terms = TERMS, *, clock: Callable[[], float] = time, create: bool = True) -> Keys:
     """The keys of a folder, made if it is not there; nothing is destroyed before a journal is opened.
 
     Raises:

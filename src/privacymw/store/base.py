@@ -39,12 +39,12 @@ class Epoch(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Which rows to read. `tokens`, if not None: (lane, token) pairs per epoch start, one must match."""
+    """Which rows to read. `tokens`, if not None: per epoch start the lanes' tokens that all must match."""
 
     since: int | None = None
     until: int | None = None
     statuses: Sequence[int] = ()
-    tokens: Mapping[int, Sequence[tuple[str, bytes]]] | None = None
+    tokens: Mapping[int, Mapping[str, bytes]] | None = None
     limit: int | None = None
 
 

@@ -35,7 +35,7 @@ class Heartbeat:
     def beat(self, facts: Mapping[str, object], *, when: float, closed: bool = False) -> None:
         """Write down that this writer lives at `when` (Unix seconds); OSError or StoreError if it cannot."""
         first, self._next = not self._next, time.monotonic() + EVERY
-        if not self._folder:
+        if not self._folder or (closed and first):  # a server's master never wrote: it has nothing to say
             return
         if first:
             _forget_old(private_folder(self._folder), when)

@@ -19,9 +19,9 @@ DRAIN = 0.25
 class Journal:
     """Takes events and never blocks, raises or does I/O; made by `open_journal`.
 
-    The thread starts with the first event, not before: a server that forks after loading has none to lose.
-    A fork leaves the child with an empty queue and a thread of its own to start; what waited is the
-    parent's.
+    The thread starts when it is told to, or with the first event. It is stopped around a fork, so that no
+    process is copied while it runs; the child has an empty queue and starts a thread of its own with its
+    first event, and what waited is the parent's.
     """
 
     def __init__(self, writer: Writer, *, capacity: int = CAPACITY, interval: float = DRAIN) -> None:
@@ -29,6 +29,7 @@ class Journal:
         self._capacity, self._interval = capacity, interval
         self._dropped = 0
         self._closed = False
+        self._still = False  # around a fork
         self._renew()
         watch(self)
         _close_at_exit(self)
@@ -55,9 +56,9 @@ class Journal:
             self._dropped += 1
 
     def start(self) -> None:
-        """Start the thread, if there is none; call it in a worker so that an idle site keeps time."""
+        """Start the thread, if there is none: an idle site keeps time too."""
         with self._lock:
-            if self._thread is None and not self._closed:
+            if self._thread is None and not self._closed and not self._still:
                 thread = threading.Thread(target=self._run, name="privacymw-writer", daemon=True)
                 try:
                     thread.start()
@@ -66,8 +67,11 @@ class Journal:
                 self._thread = thread
 
     def _run(self) -> None:
-        while not self._closed:
-            self._wake.wait(self._writer.retention.pause(self._interval))
+        begun = time.monotonic()
+        while not self._closed and not self._still:
+            left = max(begun + self._interval - time.monotonic(), 0.005)
+            self._wake.wait(self._writer.retention.pause(left))
+            begun = time.monotonic()
             with self._turning:
                 self._wake.clear()
                 self._writer.turn(self._drain(), self._dropped)
@@ -109,14 +113,22 @@ class Journal:
         return self._writer.counts(self._dropped)
 
     def before_fork(self) -> None:
-        """Nothing: the queue is copied whole."""
+        """Stop the thread: a process that forks while others run may leave its child in a deadlock."""
+        thread, self._still = self._thread, True
+        if thread is not None and thread is not threading.current_thread():
+            self._wake.set()
+            thread.join(1.0)  # a turn takes 0.2 s; a hung disk must not keep a server from forking
 
     def after_fork(self, *, child: bool) -> None:
-        """The child begins anew; the thread, and whatever it was doing, stayed behind."""
+        """The parent goes on; the child begins anew."""
+        ran, self._still = self._thread is not None, False
         if child:
             self._renew()
             self._dropped = 0
             self._writer.renew()
+        elif ran:
+            self._thread = None
+            self.start()
 
 
 def _close_at_exit(journal: Journal) -> None:

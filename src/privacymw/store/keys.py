@@ -34,9 +34,7 @@ class Terms(NamedTuple):
     def check(self) -> "Terms":
         """Itself; SettingsError if it cannot be obeyed."""
         spans = {"retention": self.retention, "network retention": self._seconds("network")}
-        faults = [
-            f"{name} {span:g} s is shorter than an epoch" for name, span in spans.items() if span < self.epoch
-        ]
+        faults = [f"{name} {span:g} s is shorter than an epoch" for name, span in spans.items() if span < self.epoch]
         if not 1 <= self.epoch <= DAY:
             faults.append(f"epoch {self.epoch:g} s: allowed are 1 s to {DAY:g} s")
         if faults:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from privacymw.address import network, network_text, pack, unpack
-from privacymw.errors import StoreError
-from privacymw.store.base import LANES, Query, Store
+from privacymw.address import network, network_text, unpack, wanted
+from privacymw.store.base import Query, Store
 from privacymw.store.keys import Keys
 from privacymw.store.retention import sweep
 
@@ -61,14 +60,15 @@ class Reader:
             limit: the newest so many.
 
         Raises:
-            StoreError: the text is not an address, or the store fails.
+            SettingsError: the text is not an address or network.
+            StoreError: the store fails.
         """
-        wanted = {lane: _packed(text) for lane, text in (("address", address), ("network", network)) if text}
+        asked = _wanted(address, network)
         query = Query(
             since=None if since is None else round(since * 1000),
             until=None if until is None else round(until * 1000),
             statuses=tuple(statuses),
-            tokens=self._tokens(wanted) if wanted else None,
+            tokens=self._tokens(asked) if asked else None,
             limit=limit,
         )
         for epoch, row in self.store.read(query):
@@ -88,15 +88,13 @@ class Reader:
         seal = self.keys.opening(lane, epoch) if token else None
         return seal.open(token) if seal and token else None
 
-    def _tokens(self, wanted: dict[str, bytes]) -> dict[int, list[tuple[str, bytes]]]:
-        tokens: dict[int, list[tuple[str, bytes]]] = {}
-        for lane, packed in wanted.items():
-            for info in self.keys.home.live():
-                seal = self.keys.opening(lane, info.start) if info.lane == lane else None
-                if seal:
-                    part = network(packed) if lane == LANES[1] else packed
-                    tokens.setdefault(info.start, []).append((lane, seal.seal(part)))
-        return tokens
+    def _tokens(self, asked: dict[str, bytes]) -> dict[int, dict[str, bytes]]:
+        """What to look for in each epoch; one where a wanted lane's key is gone is left out."""
+        tokens: dict[int, dict[str, bytes]] = {}
+        for info in self.keys.home.live():
+            if info.lane in asked and (seal := self.keys.opening(info.lane, info.start)):
+                tokens.setdefault(info.start, {})[info.lane] = seal.seal(asked[info.lane])
+        return {start: lanes for start, lanes in tokens.items() if len(lanes) == len(asked)}
 
     def purge(self) -> int:
         """Do what a running site does itself: destroy keys that are due, sweep rows; how many keys died."""
@@ -106,10 +104,6 @@ class Reader:
         return died
 
 
-def _packed(text: str) -> bytes:
-    packed = pack(text.partition("/")[0])
-    if packed is None:
-        raise StoreError(
-            "this is not an address or network; allowed: 203.0.113.9, 2001:db8::1, 203.0.113.0/24"
-        )
-    return packed
+def _wanted(client: str | None, net: str | None) -> dict[str, bytes]:
+    found = {"address": wanted(client)} if client else {}
+    return {**found, "network": network(wanted(net))} if net else found

@@ -1,0 +1,163 @@
+"""Cookies: what the page says is what the browser gets."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Final, Literal
+
+from privacymw.core import Exchange, Keeper
+from privacymw.headers import Pair, Pairs, made_private, with_vary
+from privacymw.kinds import in_words, setting
+from privacymw.promise import Promise, Section, Sentence, Services, Table, Telling
+from privacymw.registry import NECESSARY, READY, CookieEntry, Registry, check_entries
+from privacymw.routes import generalised
+from privacymw.setcookie import SetCookie, cookie_name, cookie_pairs, expiry, joined
+
+
+def check_ready(words: tuple[str, ...]) -> None:
+    """Raises ValueError for a word that names no ready entry."""
+    for word in words:
+        if word not in READY:
+            raise ValueError(f"{word!r}: there are {', '.join(READY)}")
+
+
+class Cookies(Promise, frozen=True, kw_only=True):
+    """The site's cookies beside the one with the visitor's choices."""
+
+    group: ClassVar[str] = "cookies"
+    title: ClassVar[str] = "Cookies of this site"
+
+    guard: Annotated[
+        Literal["off", "report", "enforce"],
+        setting("Cookies that nobody declared: ignored, counted, or kept out in both directions.", "word"),
+    ] = "report"
+    ready: Annotated[
+        tuple[str, ...],
+        setting(f"Cookies of your framework: {', '.join(READY)}.", "list", check=check_ready, example="session, csrf"),
+    ] = ()
+    declared: Annotated[
+        tuple[CookieEntry, ...],
+        setting("The site's cookies: name, category, purpose, lifetime, scopes ...", "tables", check=check_entries),
+    ] = ()
+
+    @property
+    def entries(self) -> tuple[CookieEntry, ...]:
+        """What is declared, then the ready entries."""
+        return (*self.declared, *(READY[word] for word in self.ready))
+
+    def asks(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(each.category for each in self.entries if each.category != NECESSARY))
+
+    def section(self, telling: Telling) -> Section | None:
+        if not self.entries:
+            return None
+        text = "Besides the cookie with your choices, this site sets the cookies in this table, and no others."
+        by = "" if self.guard == "enforce" else telling.name
+        sentences = [Sentence("cookies.table", text, {}, by)]
+        if self.guard == "report":
+            text = "We count cookies that are missing in it, by name and page, so that we can mend it."
+            sentences.append(Sentence("cookies.report", text))
+        for category in self.asks():
+            text = "Cookies for {category} are set and read only if you allow them. If you say no, we remove them."
+            sentences.append(Sentence(f"cookies.{category}", text, {"category": category}))
+        return Section("cookies", self.title, tuple(sentences), (_table(self.entries),))
+
+    def keeper(self, services: Services) -> Keeper | None:
+        if self.guard == "off" and not self.asks():
+            return None
+        return _Keeper(self, services)
+
+
+def _table(entries: tuple[CookieEntry, ...]) -> Table:
+    rows = tuple(
+        (each.name, each.category, each.purpose, _lasts(each), each.provider or "this site") for each in entries
+    )
+    return Table("Cookies of this site", ("Name", "Category", "What for", "How long", "Whose"), rows)
+
+
+def _lasts(entry: CookieEntry) -> str:
+    return "until you close the browser" if entry.seconds is None else in_words(entry.seconds)
+
+
+_OURS: Final = ("__Host-privacy", "__Host-privacy-view", "privacy", "privacy-view")
+_NUMBER: Final = re.compile(r"[0-9]{4,}")
+
+
+class _Keeper(Keeper):
+    name = "cookies"
+    reads = ("cookie",)
+    touches = ("set-cookie",)
+
+    def __init__(self, promise: Cookies, services: Services) -> None:
+        self._registry = Registry(promise.entries)
+        self._enforces = promise.guard == "enforce"
+        self._reports = promise.guard != "off"
+        self._asks = bool(promise.asks())
+        self._allows: Callable[[Exchange, str], bool] = services.allows
+        self._count = services.count
+        self.refuses = self._enforces
+
+    def _refused(self, exchange: Exchange, entry: CookieEntry) -> bool:
+        return entry.category != NECESSARY and not self._allows(exchange, entry.category)
+
+    def on_request(self, exchange: Exchange) -> None:
+        header = exchange.headers.get("cookie")
+        if not header or not (self._asks or self._enforces):
+            return
+        pairs = cookie_pairs(header)
+        shown = [pair for pair in pairs if not self._hides(exchange, cookie_name(pair))]
+        if len(shown) < len(pairs):
+            exchange.edits.append(("cookie", joined(shown) or None))
+
+    def _hides(self, exchange: Exchange, name: str) -> bool:
+        """Whether the app is not to see a cookie; one that was refused is expired with the answer."""
+        if name in _OURS:
+            return False
+        entry = self._registry.find(name)
+        if entry is None:
+            self._report(exchange, name, "sent by a browser")
+            return self._enforces
+        if not self._refused(exchange, entry):
+            return False
+        exchange.expires += [expiry(name, each.path, each.domain) for each in entry.scopes]
+        return True
+
+    def on_response(self, exchange: Exchange, headers: Pairs) -> Pairs:
+        if not exchange.expires and not any(name == "set-cookie" for name, _ in headers):
+            return headers
+        kept: list[Pair] = []
+        asked = bool(exchange.expires)
+        for name, value in headers:
+            line, depends = self._guarded(exchange, value) if name == "set-cookie" else (value, False)
+            asked = asked or depends
+            if line is not None:
+                kept.append((name, line))
+        kept += [("set-cookie", line) for line in exchange.expires]
+        if asked:
+            return made_private(with_vary(kept, ("Cookie",)))
+        return headers if kept == headers else kept
+
+    def _guarded(self, exchange: Exchange, line: str) -> tuple[str | None, bool]:
+        """The line to send, None for a cookie that is withheld, and whether it hangs on the visitor's choice."""
+        cookie = SetCookie.parse(line)
+        if cookie.name in _OURS:
+            return line, False
+        entry = self._registry.find(cookie.name)
+        if entry is None:
+            self._report(exchange, cookie.name, "set by the app")
+            return None if self._enforces else line, False
+        depends = entry.category != NECESSARY
+        if self._refused(exchange, entry):
+            return None, depends
+        tightened = entry.tightened(cookie, time.time())
+        return line if tightened is cookie else str(tightened), depends
+
+    def _report(self, exchange: Exchange, name: str, how: str) -> None:
+        if self._reports:
+            route = exchange.route or generalised(exchange.root + exchange.path)
+            self._count("undeclared cookies", f"{_shown(name)} {how}, {route}")
+
+
+def _shown(name: str) -> str:
+    """A cookie's name as a report may hold it: long numbers in it may name a browser."""
+    return _NUMBER.sub("*", name[:40]) if name.isascii() and name.isprintable() and name else "(without a name)"
