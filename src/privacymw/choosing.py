@@ -41,7 +41,6 @@ class ChoicesPage:
     def __init__(
         self,
         services: Services,
-        cookie: PreferenceCookie,
         decider: Decider,
         *,
         preferences: Mapping[str, tuple[str, ...]],
@@ -49,12 +48,12 @@ class ChoicesPage:
         recorder: Recorder | None = None,
     ) -> None:
         self._services = services
-        self._cookie = cookie
+        self._cookie = services.cookie
         self._decider = decider
         self._preferences = preferences
         self._by_country = by_country
         self._recorder = recorder
-        self._holding = Holding(Registry(services.entries), decider, cookie)
+        self._holding = Holding(Registry(services.entries), decider)
         self._ballot = Ballot(decider.questions, preferences, outside=services.leaving)
 
     def answer(self, exchange: Exchange, rest: str) -> Reply | Job | None:
@@ -63,10 +62,11 @@ class ChoicesPage:
         return handler(exchange) if handler else None
 
     def _page(self, exchange: Exchange) -> Reply | Job:
-        if exchange.method == "POST":
-            return Job(lambda body: self._post(exchange, body), forms.FORM_BYTES)
+        cookie = self._cookie
+        if exchange.method == "POST" and cookie is not None:
+            return Job(lambda body: self._post(exchange, cookie, body), forms.FORM_BYTES)
         if exchange.method not in ("GET", "HEAD"):
-            return not_allowed("GET, HEAD, POST")
+            return not_allowed("GET, HEAD, POST" if cookie is not None else "GET, HEAD")
         return self._shown(exchange, 200, _DONE.get(exchange.query, ""))
 
     def _data(self, exchange: Exchange) -> Reply:
@@ -76,9 +76,9 @@ class ChoicesPage:
             return self._shown(exchange, 403, "This file is for a link on this page alone.")
         return self._file("application/json; charset=utf-8", "data.json", self._holding.document(exchange))
 
-    def _receipt(self, exchange: Exchange) -> Reply | Job:
-        if exchange.method != "POST":
-            return not_allowed("POST")
+    def _receipt(self, exchange: Exchange) -> Reply | Job | None:
+        if self._services.receipts is None or exchange.method != "POST":
+            return not_allowed("POST") if self._services.receipts is not None else None
         return Job(lambda body: self._handed(exchange, body), forms.FORM_BYTES)
 
     def _handed(self, exchange: Exchange, body: bytes) -> Reply:
@@ -100,24 +100,24 @@ class ChoicesPage:
         headers = (("content-type", kind), named, NO_STORE, _OWN_ONLY)
         return self._services.pages.under_headers(Reply(200, headers, content))
 
-    def _post(self, exchange: Exchange, body: bytes) -> Reply:
+    def _post(self, exchange: Exchange, cookie: PreferenceCookie, body: bytes) -> Reply:
         if not forms.is_same_origin(exchange):
             return self._shown(exchange, 403, _ELSEWHERE)
         try:
             form = forms.fields(exchange, body)
             wish = forms.single(form, "do", ("save", "accept", "refuse", "clear", "erase"))
             if wish == "clear":
-                return self._done(exchange, "cleared", self._cookie.expiry(exchange))
+                return self._done(exchange, "cleared", cookie.expiry(exchange))
             if wish == "erase":
-                return self._done(exchange, "erased", *self._holding.expiries(exchange))
-            return self._saved(exchange, *self._ballot.counted(self._cookie.read(exchange), form, wish))
+                return self._done(exchange, "erased", *self._holding.expiries(exchange, cookie))
+            choice, given = self._ballot.counted(cookie.read(exchange), form, wish)
+            return self._saved(exchange, choice, cookie.line(exchange, choice), given)
         except ValueError as error:
             return self._shown(exchange, 400, f"Nothing was changed. {error}")
 
-    def _saved(self, exchange: Exchange, choice: Choice, given: list[str]) -> Reply:
+    def _saved(self, exchange: Exchange, choice: Choice, line: Pair, given: list[str]) -> Reply:
         """A receipt goes into this answer's page: in an address it would end up in logs, in a cookie it would name
         the browser."""
-        line = self._cookie.line(exchange, choice)
         if not given or self._recorder is None:
             return self._done(exchange, "saved", line)
         signals = self._decider.signals(exchange)
@@ -140,6 +140,7 @@ class ChoicesPage:
             "message": message,
             "fault": status >= 400,
             "receipt": receipt,
+            "saved": self._cookie is not None,
             "outside": self._services.leaving,
             "by_country": self._by_country,
             "hosts": other_hosts(self._services.site.sites, exchange),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple
 
-from privacymw.cookie import NO_CHOICE, Choice, PreferenceCookie
+from privacymw.cookie import UNVERIFIED, Choice, PreferenceCookie
 from privacymw.core import Exchange
 from privacymw.headers import opts_out
 from privacymw.questions import Questions
@@ -32,7 +32,7 @@ class Decider:
     Args:
         questions: what visitors are asked about.
         model: what holds before a visitor chooses.
-        cookie: reads the choice; None where none is kept.
+        cookie: reads the choice; None where none is kept: where nobody can say no, the answer is no.
         country: the country of a packed address, empty where it is not known.
         opt_out_in: countries where opt-out holds, if the model goes by country.
         dnt: whether Do Not Track is honoured.
@@ -56,13 +56,13 @@ class Decider:
         self.honours_dnt = dnt
         names = frozenset(questions.categories)
         heard = [name for name, said in ((GPC, SHARING), (DNT, FOLLOWING if dnt else ())) if names.intersection(said)]
-        self.varies = ("Cookie", *heard)
+        self.varies: tuple[str, ...] = ("Cookie", *heard) if cookie is not None else ()
         """The request headers on which a decision may hang."""
         self.reads = ("cookie", "sec-gpc", *(["dnt"] if dnt else []))
 
     def choice(self, exchange: Exchange) -> Choice:
         """What the visitor chose."""
-        return self._cookie.read(exchange) if self._cookie is not None else NO_CHOICE
+        return self._cookie.read(exchange) if self._cookie is not None else UNVERIFIED
 
     def allows(self, exchange: Exchange, category: str) -> bool:
         """Whether the visitor of an exchange allows a category."""
@@ -108,6 +108,8 @@ class Decider:
 
         A signal that says no is an answer: who sends it is not asked to take it back.
         """
+        if self._cookie is None:  # no answer could be kept
+            return ()
         choice = self.choice(exchange)
         answer, signal = self.questions.answer, self._signal
         return tuple(

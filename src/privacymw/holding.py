@@ -31,13 +31,11 @@ class Holding:
     Args:
         registry: the declared cookies.
         decider: reads choices and signals.
-        cookie: names and expires our own.
     """
 
-    def __init__(self, registry: Registry, decider: Decider, cookie: PreferenceCookie) -> None:
+    def __init__(self, registry: Registry, decider: Decider) -> None:
         self._registry = registry
         self._decider = decider
-        self._cookie = cookie
 
     def cookies(self, exchange: Exchange) -> tuple[list[Held], int]:
         """The declared cookies and our own that came, and how many others did."""
@@ -75,20 +73,20 @@ class Holding:
         }
         return json.dumps(document, ensure_ascii=False, indent=1).encode(errors="replace") + b"\n"
 
-    def expiries(self, exchange: Exchange) -> list[Pair]:
+    def expiries(self, exchange: Exchange, cookie: PreferenceCookie) -> list[Pair]:
         """The lines that remove each declared cookie where it may stand, and ours.
 
         Of a pattern those are removed whose names came: a browser does not tell the others.
         """
         came = {cookie_name(pair) for pair in cookie_pairs(exchange.headers.get("cookie", ""))}
         declared = [each.name for each in self._registry.entries if "*" not in each.name]
-        lines = [expiry(name, "/", "") for name in OURS if name in came and name != self._cookie.name(exchange)]
+        lines = [expiry(name, "/", "") for name in OURS if name in came and name != cookie.name(exchange)]
         for name in dict.fromkeys([*declared, *sorted(came.difference(OURS))]):
             entry = self._registry.find(name)
             scopes = entry.scopes if entry is not None else ()
             lines += [expiry(name, each.path, each.domain) for each in scopes]
         lines = [line for line in lines if line not in exchange.expires]  # which the guard sends itself
-        return [self._cookie.expiry(exchange), *(("set-cookie", line) for line in dict.fromkeys(lines))]
+        return [cookie.expiry(exchange), *(("set-cookie", line) for line in dict.fromkeys(lines))]
 
 
 def shortened(value: str) -> str:

@@ -188,7 +188,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     logs = journal is not None and policy.site.mode == "on"
     means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks)
     policy = policy.within(means)
-    cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
+    cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     decider = policy.decider(cookie)
     services = Services(
         site=policy.site,
@@ -201,7 +201,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         decider=decider,
         varies=decider.varies,
         entries=policy.entries,
-        receipts=Receipts(cookie_secrets) if cookie_secrets else None,
+        receipts=Receipts(cookie_secrets) if cookie is not None else None,
         gpc=bool(policy.signals.gpc),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,

@@ -1,10 +1,11 @@
 """What a view reads of its visitor's choices, and the app's own preferences."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
 
 import msgspec
 
-from privacymw.cookie import Choice, PreferenceCookie
+from privacymw.cookie import NO_CHOICE, Choice, PreferenceCookie
 from privacymw.core import Exchange
 from privacymw.decider import Decider
 from privacymw.errors import PrivacyError
@@ -42,9 +43,14 @@ class VisitorChoices:
 
 
 class Preferences(MutableMapping[str, str]):
-    """The app's own preferences of this visitor; what is set rides in the signed cookie."""
+    """The app's own preferences of this visitor; what is set rides in the signed cookie.
 
-    def __init__(self, declared: Mapping[str, tuple[str, ...]], cookie: PreferenceCookie, exchange: Exchange) -> None:
+    Without a cookie to keep them each has its default, and none can be set.
+    """
+
+    def __init__(
+        self, declared: Mapping[str, tuple[str, ...]], cookie: PreferenceCookie | None, exchange: Exchange
+    ) -> None:
         self._declared = declared
         self._cookie = cookie
         self._exchange = exchange
@@ -59,9 +65,18 @@ class Preferences(MutableMapping[str, str]):
                 f"Set PRIVACYMW_CHOICES_PREFERENCES={name}=first|second"
             ) from None
 
+    def _choice(self) -> Choice:
+        return NO_CHOICE if self._cookie is None else self._cookie.read(self._exchange)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._declared
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self._declared else default
+
     def __getitem__(self, name: str) -> str:
         values = self._values(name)
-        chosen = self._cookie.read(self._exchange).preferences.get(name)
+        chosen = self._choice().preferences.get(name)
         return chosen if chosen in values else values[0]
 
     def __setitem__(self, name: str, value: str) -> None:
@@ -70,16 +85,19 @@ class Preferences(MutableMapping[str, str]):
             raise PrivacyError(f"preferences[{name!r}] = {value!r}: allowed are {', '.join(values)}")
         if self._exchange.state != "open":
             raise PrivacyError(f"preferences[{name!r}]: the answer has begun, no cookie can be set any more")
-        choice = self._cookie.read(self._exchange)
-        self._store(choice, {**choice.preferences, name: value})
+        self._store({**self._choice().preferences, name: value})
 
     def __delitem__(self, name: str) -> None:
         self._values(name)
-        choice = self._cookie.read(self._exchange)
-        self._store(choice, {key: value for key, value in choice.preferences.items() if key != name})
+        self._store({key: value for key, value in self._choice().preferences.items() if key != name})
 
-    def _store(self, choice: Choice, preferences: Mapping[str, str]) -> None:
-        self._exchange.choice = msgspec.structs.replace(choice, preferences=preferences)
+    def _store(self, preferences: Mapping[str, str]) -> None:
+        if self._cookie is None:
+            raise PrivacyError(
+                "preferences: no choice is kept here; that needs a secret that all workers share "
+                "(PRIVACYMW_SECRET_KEY or PRIVACYMW_DATA) and PRIVACYMW_CHOICES_SAVED=on"
+            )
+        self._exchange.choice = msgspec.structs.replace(self._choice(), preferences=preferences)
         self.changed = True
 
     def __iter__(self) -> Iterator[str]:

@@ -1,13 +1,13 @@
 """What the visitor may choose: what is offered, what holds before a choice, and what is kept of one."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Annotated, ClassVar, Final
 
 import msgspec
 
 from privacymw.choosing import READS, ChoicesPage
-from privacymw.cookie import PreferenceCookie
+from privacymw.cookie import PreferenceCookie, check_names, check_preferences
 from privacymw.core import Exchange, Keeper
 from privacymw.decider import Decider, Model
 from privacymw.headers import Pairs
@@ -17,23 +17,6 @@ from privacymw.questions import Questions
 from privacymw.recorder import Recorder
 from privacymw.registry import CookieEntry
 from privacymw.visitor import Preferences, VisitorChoices
-
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
-
-
-def check_names(names: tuple[str, ...]) -> None:
-    """Raises ValueError for a name that cannot stand in the cookie."""
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r}: a name has small letters, digits and _, 32 at most")
-
-
-def check_preferences(table: Mapping[str, tuple[str, ...]]) -> None:
-    """Raises ValueError for a preference that cannot be offered."""
-    check_names(tuple(table))
-    for name, values in table.items():
-        if not values or any(not value or len(value) > 40 for value in values):
-            raise ValueError(f"{name!r}: every value has 1 to 40 characters")
 
 
 def check_countries(codes: tuple[str, ...]) -> None:
@@ -91,7 +74,7 @@ class Choices(Promise, frozen=True, kw_only=True):
         return Decider(
             Questions(self.categories, entries),
             model=self.model,
-            cookie=cookie if self.saved else None,
+            cookie=cookie,
             country=country,
             opt_out_in=self.opt_out_countries,
             dnt=dnt,
@@ -169,8 +152,8 @@ class Choices(Promise, frozen=True, kw_only=True):
             Sentence("choices.receipt", who),
         ]
 
-    def keeper(self, services: Services) -> Keeper | None:
-        return _Keeper(self, services) if services.cookie and services.decider else None
+    def keeper(self, services: Services) -> Keeper:
+        return _Keeper(self, services)
 
 
 _AGAIN: Final = Sentence(
@@ -201,13 +184,11 @@ class _Keeper(Keeper):
     standing = frozenset(("choices",))
 
     def __init__(self, promise: Choices, services: Services) -> None:
-        assert services.cookie is not None
         assert services.decider is not None
         self._cookie, self._decider = services.cookie, services.decider
         self._preferences = promise.preferences
         page = ChoicesPage(
             services,
-            self._cookie,
             self._decider,
             preferences=promise.preferences,
             by_country=promise.model == "by-country",
@@ -222,12 +203,13 @@ class _Keeper(Keeper):
         return VisitorChoices(self._decider, exchange)
 
     def _offer_preferences(self, exchange: Exchange) -> Preferences:
-        exchange.varies.append("Cookie")
+        if self._cookie is not None:
+            exchange.varies.append("Cookie")
         return Preferences(self._preferences, self._cookie, exchange)
 
     def on_response(self, exchange: Exchange, headers: Pairs) -> Pairs:
         preferences = exchange.asked.get("preferences")
-        if preferences is None or not preferences.changed:
+        if preferences is None or not preferences.changed or self._cookie is None:
             return headers
         return [*headers, self._cookie.line(exchange, exchange.choice)]
 
