@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from privacymw.questions import Questions
 from privacymw.receipt import Receipt, Receipts, Unsigned, answers_text, host_of
 from privacymw.registry import CookieEntry, Scope
 from privacymw.startup import Started
-from privacymw.store import Store, Terms, open_journal, open_keys, open_store
+from privacymw.store import Store, Terms, open_journal, open_keys, open_log, open_store
 from privacymw.store.decisions import Decision, Notes
 from privacymw.view import Visit
 from sites import (
@@ -415,6 +416,28 @@ def test_the_page_says_that_an_opt_out_is_honored(face: str, gpc: str, signal: s
     assert "set-cookie" not in names(answer), "a signal is no choice"
 
 
+@faces
+@pytest.mark.parametrize("path", ["/", "/deep/er", "/privacy-like"])
+@pytest.mark.parametrize("status", [200, 302, 404, 500])
+def test_an_opt_out_holds_on_the_first_answer_everywhere(face: str, path: str, status: int) -> None:
+    view = page_of("x", ("set-cookie", "ad=1"), ("set-cookie", "sid=1"), ("location", "/next"), status=status)
+    site = portal(face, view, **ASKED, choices_model="opt-out", signals_gpc="on")
+    for signal, expected in (((), {"ad=1", "sid=1"}), ((("sec-gpc", "1"),), {"sid=1"})):
+        answer = site.ask(path, *BROWSER, *signal)
+        assert {value for name, value in answer.headers if name == "set-cookie"} == expected
+        assert header(answer, "vary") == "Cookie, Sec-GPC"
+        assert "private" in header(answer, "cache-control")
+
+
+@faces
+def test_a_signal_goes_away_without_a_trace(face: str, place: Path) -> None:
+    with recording(face, place, choices_model="opt-out", signals_gpc="on") as site:
+        assert site.ask("/", *BROWSER, ("sec-gpc", "1")).body == b"False"
+        assert site.ask("/").body == b"True"
+        said = cookie_in(site.post(PAGE, "c.sale=1", *NAVIGATION, FORM, ("sec-gpc", "1")))
+        assert site.ask("/", *BROWSER, said, ("sec-gpc", "1")).body == b"True", "an explicit choice wins"
+
+
 def tracked(visit: Visit) -> Site:
     return page_of(str(visit.choices.allows("statistics")))
 
@@ -691,6 +714,32 @@ def test_a_queue_that_is_full_drops_the_newest_and_counts(tmp_path: Path) -> Non
     assert (notes.waiting, notes.dropped) == (3, 2)
     assert notes.write()
     assert (notes.waiting, notes.write()) == (0, False)
+
+
+def test_what_could_not_be_stored_is_counted_and_told(tmp_path: Path) -> None:
+    with journal(tmp_path) as made, contextlib.closing(
+        sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
+    ) as db:  # fmt: skip
+        db.execute("begin immediate")
+        made.note(decision(1))
+        made.close(0.3)
+        db.execute("rollback")
+    assert made.counts()["decisions_dropped"] == 1
+    told = {each.code: each.text for each in open_log(tmp_path).verify()}
+    assert told["rows-decisions"].startswith("1 records of decisions dropped")
+
+
+def test_a_child_process_stores_none_of_its_parents(tmp_path: Path) -> None:
+    until = int(time.time()) + DAY
+    with journal(tmp_path, interval=30) as made:
+        made.note(decision(1, until=until))
+        child = fork.Process(target=lambda: os._exit(made._writer.notes.waiting))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child.start()
+        child.join(30)
+        assert child.exitcode == 0
+    assert open_store(f"sqlite:///{tmp_path}/log.sqlite").noted(decision(1).receipt)
 
 
 def test_no_decision_is_lost_or_doubled_among_threads(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ _TITLE: Final = "Receipt for privacy choices"
 _NAMES: Final = ("Receipt", "Site", "Time", "Version", "Answers", "Signals", "On record until")
 _SIGNED: Final = "Signature: "
 _TIME: Final = "%Y-%m-%d %H:%M UTC"
-_MOST: Final = 4_000
+_MOST: Final = 12_000
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 

@@ -65,6 +65,13 @@ class Notes:
         else:
             self.dropped += 1
 
+    def give_up(self) -> int:
+        """Count what still waits as dropped and forget it."""
+        lost = len(self._waiting)
+        self._waiting.clear()
+        self.dropped += lost
+        return lost
+
     @property
     def waiting(self) -> int:
         """How many are not stored yet."""

@@ -76,8 +76,8 @@ class Writer:
         """Give up what could not be stored, and say goodbye."""
         if lost := self.backlog.give_up():
             _log.warning("%d rows of the diagnostics log could not be stored before the end", lost)
-        if self.notes.waiting:
-            _log.warning("%d records of decisions could not be stored before the end", self.notes.waiting)
+        if lost := self.notes.give_up():
+            _log.warning("%d records of decisions could not be stored before the end", lost)
         self._try("heartbeat", lambda: self._beat(dropped, closed=True))
         self._try("close", self._store.close)
 
