@@ -41,7 +41,8 @@ def on_first(version: str) -> list[Row]:
             ("lint", "ruff", "check", "."),
             ("format", "ruff", "format", "--check", "."),
             ("types", "mypy"),
-            ("all tests", "pytest"),
+            # Two processes: much of it waits for servers. A file stays in one, for its fixtures' sake.
+            ("all tests", "pytest", "-n", "2", "--dist", "loadfile"),
         )
     ]
 
