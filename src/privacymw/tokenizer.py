@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from privacymw.foreign import Stack, bared, closed, is_foreign, opened
+from privacymw.held import ELEMENTS, HOOK, SAYS_SO
 from privacymw.markup import BEFORE, END, NAME, TAG, TAG_NAME, attributes, starts_attribute, walk
 
 CAP = 65_536  # bytes of one tag or attribute held back before it is handed on in parts
@@ -17,12 +18,12 @@ DATA, IN_TAG = "data", "tag"
 _RAW_TEXT = ("title", "textarea", "style", "xmp", "iframe", "noembed", "noframes", "noscript")
 _RAW = {name.encode(): name for name in (*_RAW_TEXT, "script", "plaintext")}
 _ROOTS = frozenset((b"svg", b"math"))
-_LINKS = frozenset((b"a", b"area", b"form", b"button", b"input", b"meta", b"base"))
-_LINK_ENDS = frozenset((b"a", b"form"))
+_LINKS = frozenset((b"a", b"area", b"form", b"button", b"input", b"meta", b"base", HOOK.encode()))
+_ENDS = frozenset((b"a", b"form", b"body"))
 _MARK = re.compile(rb"<(?![^a-zA-Z/!?])")  # any other "<" is text (HTML 13.2.5.6)
 _EITHER = frozenset((b"mglyph", b"malignmark"))  # in `<mi>`: foreign, unless an HTML element is open in it
 _HEAD_NAME = re.compile(rb"/?[^\t\n\f\r />]*+")
-_NOTED = _LINKS | _RAW.keys() | _ROOTS | {b"select", b"template", b"col"}
+_NOTED = _LINKS | ELEMENTS | _ENDS | _RAW.keys() | _ROOTS | {b"select", b"template", b"col"}
 
 
 class Skip(NamedTuple):
@@ -241,16 +242,16 @@ class Reading:
         start, self.position = self.position, end
         if self._long is None:
             self._long = LongTag(bytes(buffer[start + 1 : start + 32]))
-        if self._long.name in _LINKS and start < end:
+        if self._long.name in _LINKS | ELEMENTS and start < end:
             self._spans.append(Span(start, end, part, self._long))
 
     def _tag(self, buffer: bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
         if closing:
-            if name in _LINK_ENDS and not span.long:
+            if name in _ENDS and not span.long:
                 self._spans.append(span)
             self._closed(name)
             return
-        if name in _LINKS:
+        if name in _LINKS or (name in ELEMENTS and (span.long or SAYS_SO.search(buffer, span.start, span.end))):
             self._spans.append(span)
         found = attributes(buffer, span.start + 1 + len(name), span.end) if self.stack and not span.long else ()
         self._opened(name, {one.name: one.value for one in reversed(found)}, empty)
