@@ -13,6 +13,7 @@ from privacymw.settings import Group
 
 if TYPE_CHECKING:
     from privacymw.cookie import PreferenceCookie
+    from privacymw.embeds import Embeds
     from privacymw.page import Pages
     from privacymw.seal import LinkSeal
     from privacymw.store.journal import Journal
@@ -103,6 +104,7 @@ class Services(msgspec.Struct, frozen=True):
     pages: "Pages"
     cookie: "PreferenceCookie | None" = None
     links: "LinkSeal | None" = None
+    embeds: "Embeds | None" = None
     journal: "Journal | None" = None
     sections: tuple[Section, ...] = ()
     organisation: Organisation = Organisation()

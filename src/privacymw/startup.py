@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from privacymw.address import Forwarding
+from privacymw.bar import Bar, BarKeeper
 from privacymw.cookie import PreferenceCookie
+from privacymw.embeds import Embeds
 from privacymw.errors import SettingsError
 from privacymw.folder import DataFolder, new_secret
 from privacymw.modes import PIPELINES
@@ -162,12 +164,14 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     )
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
+    pages = Pages(policy.site.prefix, policy.site.templates, _links(policy))
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
         leaving=bool(link_keys) and means.leaving,
         count=tally.count,
-        pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
+        pages=pages,
+        embeds=Embeds(pages, _bar(policy.choices, pages, cookie), policy.choices.categories, tally.count),
         cookie=cookie,
         allows=policy.choices.decider(cookie),
         links=LinkSeal(link_keys) if link_keys else None,
@@ -175,6 +179,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         sections=policy.sections(),
     )
     keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
+    keepers.append(BarKeeper(pages))
 
     def close() -> None:
         if journal is not None:
@@ -191,6 +196,14 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     )
     announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
     return Started(policy, services, pipeline)
+
+
+def _bar(choices: Choices, pages: Pages, cookie: PreferenceCookie | None) -> Bar | None:
+    """What asks for the choices, where there are any and they can be kept."""
+    if cookie is None or not choices.saved or not choices.categories:
+        return None
+    digests = dict.fromkeys(choices.categories, "1")
+    return Bar(pages, cookie, digests, everywhere=choices.bar, model=choices.model)
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:

@@ -53,6 +53,7 @@ class Choices(Promise, frozen=True, kw_only=True):
         dict[str, tuple[str, ...]],
         setting("The app's own preferences and their values, the first the default.", "table", check=check_preferences),
     ] = msgspec.field(default_factory=dict)
+    bar: Annotated[bool, setting("Whether each page asks for the choice until it is made.", "switch")] = False
     saved: Annotated[bool, setting("Whether choices are kept in the visitor's browser.", "switch")] = True
 
     def within(self, means: Means) -> "Choices":
@@ -112,8 +113,12 @@ def _table(promise: Choices, *, leaving: bool) -> Table:
     kept = ["how to treat links to other sites"] if leaving else []
     kept += promise.categories
     kept += [name.replace("_", " ") for name in promise.preferences]
-    row = ("__Host-privacy", f"Your choices: {', '.join(kept)}", "400 days", "this site only")
-    return Table("Cookie that we set", ("Name", "What for", "How long", "Who reads it"), (row,))
+    head = ("Name", "What for", "How long", "Who reads it")
+    rows = [("__Host-privacy", f"Your choices: {', '.join(kept)}", "400 days", "this site only")]
+    if promise.categories:
+        what = "Your answers once more, so that a page can show or hide what they are about"
+        rows.append(("__Host-privacy-view", what, "400 days", "this site and its scripts"))
+    return Table("Cookies that we set" if promise.categories else "Cookie that we set", head, tuple(rows))
 
 
 class VisitorChoices:
@@ -213,7 +218,7 @@ class _Keeper(Keeper):
         preferences = exchange.asked.get("preferences")
         if preferences is None or not preferences.changed:
             return headers
-        return [*headers, self._cookie.line(exchange, exchange.choice)]
+        return [*headers, *self._cookie.lines(exchange, exchange.choice)]
 
     def _page(self, exchange: Exchange, rest: str) -> Reply | Job | None:
         if rest:
@@ -248,14 +253,13 @@ class _Keeper(Keeper):
         try:
             form = forms.fields(exchange, body)
             clears = forms.single(form, "do", ("save", "clear")) == "clear"
-            line = (
-                self._cookie.expiry(exchange) if clears else self._cookie.line(exchange, self._chosen(exchange, form))
-            )
+            cookie = self._cookie
+            lines = cookie.expiries(exchange) if clears else cookie.lines(exchange, self._chosen(exchange, form))
         except ValueError as error:
             return self._shown(exchange, 400, f"Nothing was changed. {error}")
         base = quoted_path(self._services.pages.base(exchange))
         location = f"{base}/choices?{'cleared' if clears else 'saved'}"
-        return Reply(303, (("location", location), line, NO_STORE), b"")
+        return Reply(303, (("location", location), *lines, NO_STORE), b"")
 
     def _chosen(self, exchange: Exchange, form: dict[str, list[str]]) -> Choice:
         """The choice in a form, over the one in the cookie for what the form leaves out.
