@@ -69,6 +69,7 @@ class BarKeeper(Keeper):
 
     def _needed(self, exchange: Exchange) -> Callable[[str], Reply]:
         """The answer in place of a view; 403, for the server understood and will not (RFC 9110 15.5.4)."""
+        exchange.rewrites = False  # the page is ours, though the app sends it
 
         def reply(category: str) -> Reply:
             return self._pages.reply("needed.html", exchange, {"category": category}, NO_STORE, status=403)

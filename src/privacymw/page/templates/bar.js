@@ -49,11 +49,11 @@
 		const done = look();
 		said.textContent = said.dataset[done ? "saved" : "failed"];
 		if (!done) return;
+		if (had.some((name) => !allowed.includes(name))) location.reload();
+		release();
 		if (!before?.isConnected) (before = document.body).tabIndex = -1;
 		before.focus();
 		bar.hidden = true;
-		if (had.some((name) => !allowed.includes(name))) location.reload();
-		release();
 	};
 
 	const done = look();
