@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
+from privacymw.promise import Promise
+from privacymw.promises import PROMISES
+
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(?P<language>\w+)(?: (?P<word>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -52,7 +55,9 @@ def environment() -> dict[str, str]:
 @contextlib.contextmanager
 def served(command: str, folder: Path) -> Iterator[str]:
     """The server of a block, until it answers on the port that the README names."""
-    process = subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=folder, env=environment(), start_new_session=True)
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec env {command}"], cwd=folder, env=environment(), start_new_session=True
+    )
     try:
         wait(process)
         yield "http://127.0.0.1:5000"
@@ -95,6 +100,7 @@ def test_the_commands_say_what_the_readme_says(place: Path) -> None:
     observed = next(each for each in servers if "MODE=observe" in each)
     with served(observed, place) as url:
         get(url + "/")
+        time.sleep(1.5)  # counts are written a second later
     assert "www.example.com" in run("privacymw rollout", place), "links by host"
     with served(servers[0], place) as url, contextlib.suppress(urllib.error.HTTPError):
         get(url + "/nowhere")
@@ -137,6 +143,11 @@ def test_the_settings_table_is_the_one_of_the_code() -> None:
         env=environment(), capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert shown.strip() == made.strip(), "run `privacymw settings --markdown` and paste what it prints"
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.group)
+def test_each_promise_has_its_heading(promise: type[Promise]) -> None:
+    assert f"\n## {promise.group}\n" in (ROOT / "docs" / "promises.md").read_text()
 
 
 @pytest.mark.servers
