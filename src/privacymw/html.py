@@ -8,8 +8,9 @@ import re
 from typing import Final
 
 from privacymw.characters import supported_charset
+from privacymw.markup import Span
 from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
-from privacymw.tokenizer import DATA, Finds, Reading, Span
+from privacymw.tokenizer import DATA, Finds, Reading
 
 __all__ = ["Decide", "Edit", "Outlet", "Rewriter", "supported_charset"]
 
@@ -77,7 +78,7 @@ class Rewriter:
 
     def _is_document(self) -> bool:
         """Whether what is added now belongs to a page, and is not swallowed by what never ended."""
-        return _DOCUMENT.search(self._head) is not None and {each.mode for each in self._readings} == {DATA}
+        return all(each.is_open for each in self._readings) and _DOCUMENT.search(self._head) is not None
 
     def _begin(self) -> bool:
         """Look for a byte order mark; False while there may be one to come."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from privacymw.characters import decode, encode
 from privacymw.held import CATEGORY, END, HOOK, LOADS, PREFIX, STANDS_IN
-from privacymw.markup import TAG_NAME, Attribute, attributes, begun
-from privacymw.tokenizer import CAP, LongTag, Span
+from privacymw.markup import TAG_NAME, Attribute, LongTag, Span, attributes, begun
+from privacymw.tokenizer import CAP
 
 _LINKS = {
     "a": ("href", "xlink:href", "ping"),

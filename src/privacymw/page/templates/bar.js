@@ -30,7 +30,7 @@
 			if (old) part.setAttribute(name, old.value), part.removeAttribute(old.name);
 		}
 		const place = held.previousElementSibling;
-		if (place?.matches(".privacy-held")) {
+		if (place?.matches("privacy-held")) {
 			place.remove();
 			part.hidden = false;
 		}
