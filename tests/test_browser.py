@@ -227,6 +227,43 @@ def test_parts_that_a_program_adds_are_released_too(stage: Stage, page: Page) ->
     page.wait_for_function("document.documentElement.dataset.counted")
 
 
+def test_categories_can_be_chosen_one_by_one(page: Page, tmp_path: Path) -> None:
+    with staged("flask", tmp_path, PRIVACYMW_CHOICES_CATEGORIES="statistics, weather") as stage:
+        opened(page, stage.url)
+        bar(page).get_by_text("Choose one by one").click()
+        bar(page).get_by_label("Weather").check()
+        decided(page, "Save")
+        page.wait_for_function("document.documentElement.dataset.weather")
+        assert stage.asked == ["/weather.js"]
+        assert cookies(page)["privacy-view"]["value"].startswith("statistics=0&weather=")
+        assert bar(opened(page, stage.url)).count() == 0
+
+
+@pytest.mark.parametrize("gpc", [False, True])
+def test_opt_out_lets_parts_load_unless_the_browser_says_no(page: Page, tmp_path: Path, gpc: bool) -> None:
+    page.add_init_script(f"Object.defineProperty(navigator, 'globalPrivacyControl', {{ value: {str(gpc).lower()} }})")
+    with staged("flask", tmp_path, PRIVACYMW_CHOICES_MODEL="opt-out") as stage:
+        opened(page, stage.url)
+        assert bar(page).is_visible()
+        assert (loaded(page, stage) if not gpc else set(stage.asked)) == (set() if gpc else EMBEDS)
+        stage.asked.clear()
+        bar(page).get_by_role("button", name="Refuse").click()
+        bar(page).wait_for(state="hidden")
+        page.get_by_text("It loads only if you allow statistics.").first.wait_for()
+        assert stage.asked == [], "what had loaded is gone: the page came anew"
+
+
+def test_an_app_places_the_bar_and_asks_for_itself(page: Page, tmp_path: Path) -> None:
+    with staged("flask", tmp_path, PRIVACYMW_CHOICES_BAR="off") as stage:
+        assert bar(opened(page, stage.url)).count() == 0
+        opened(page, stage.url + "/placed")
+        assert page.evaluate("document.body.firstElementChild.id") == "privacy-bar"
+        assert page.get_by_text("not counted").count() == 1
+        decided(page, "Accept")
+        opened(page, stage.url + "/placed")
+        assert page.get_by_text("not counted").count() == 0
+
+
 # --- by keyboard, without a script, for every reader
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,7 @@ def test_a_category_that_nobody_declared_waits_and_is_counted(
     assert (f'{CATEGORY}="{kept}"' in text) == bool(kept)
     site.started.pipeline.close()
     unknown = {category: 1} if kept == "-" else {}
-    assert read_counts(tmp_path).get("parts of a category that nobody declared", {}) == unknown
+    assert read_counts(tmp_path).get("undeclared categories", {}) == unknown
 
 
 @each_face
@@ -239,7 +240,7 @@ def test_observe_only_counts(face: str, tmp_path: Path) -> None:
     site = portal(face, page_of(WHOLE), **ASKS, mode="observe", data=str(tmp_path))
     assert site.ask().body == WHOLE.encode()
     site.started.pipeline.close()
-    assert read_counts(tmp_path)["parts held back"] == {"evil.example": 1}
+    assert read_counts(tmp_path)["parts that wait"] == {"evil.example": 1}
 
 
 @pytest.mark.parametrize(
@@ -415,3 +416,29 @@ def test_starlette_templates_get_the_visit(secret: None) -> None:
 
     app = PrivacyMiddleware(Starlette(routes=[Route("/", home)]), categories=["statistics"])
     assert asked(app, path="/").text == "False"
+
+
+# --- the document
+
+
+def snippet(name: str, folder: Path) -> dict[str, Any]:
+    text = (Path(__file__).parent.parent / "docs" / "choices.md").read_text()
+    found = re.search(rf"```python {re.escape(name)}\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    path = folder / name
+    path.write_text(found[1])
+    return runpy.run_path(str(path))
+
+
+@pytest.mark.parametrize("name", ["flask_view.py", "starlette_view.py"])
+def test_what_the_document_shows_does_what_it_says(name: str, secret: None, tmp_path: Path) -> None:
+    app = snippet(name, tmp_path)["app"]
+    assert "We count nothing." in asked(app, path="/").text
+    assert asked(app, path="/report").status_code == 403
+
+
+def test_marked_parts_of_the_document_wait() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "choices.md").read_text()
+    page = next(each for each in re.findall(r"```html\n(.*?)```", text, re.DOTALL) if CATEGORY in each)
+    assert held(page).count("data-privacy-src=") == page.count(" src=") == 2
+    assert held(page).count('type="text/plain"') == page.count("<script") == 2

@@ -87,7 +87,7 @@ class _Page:
             return None
         known = category in self._embeds.categories
         if not known:
-            self._embeds.count("parts of a category that nobody declared", category[:32])
+            self._embeds.count("undeclared categories", category[:32])
         self._waits = True
         allowable = known and self._embeds.bar is not None and not self._exchange.confidential
         attributes: dict[str, str | None] = {} if allowable else {CATEGORY: _NOWHERE}
@@ -97,7 +97,7 @@ class _Page:
         """The part held back, hidden behind a placeholder where it can be seen."""
         address = next((outlet.attributes[name] for name in _ADDRESSES if outlet.attributes.get(name)), "")
         host = self._links.foreign_host(address) if address else ""
-        self._embeds.count("parts held back", host or "of this site")
+        self._embeds.count("parts that wait", host or "of this site")
         if outlet.element not in _SEEN or _is_hidden(outlet.attributes):
             return Edit(attributes, held=True)
         source = self._links.address(address) if outlet.element == "iframe" and host else ""

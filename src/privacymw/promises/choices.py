@@ -77,6 +77,8 @@ class Choices(Promise, frozen=True, kw_only=True):
             ),
         ]
         sentences += [self._category(name) for name in self.categories]
+        if self.bar and self.categories:
+            sentences.append(Sentence("choices.bar", "Our pages ask you for this choice until you have made it."))
         tables = (_table(self, leaving=telling.leaving),)
         return Section("choices", self.title, tuple(sentences), tables, ("choices", "See and change your choices"))
 
