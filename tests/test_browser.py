@@ -45,10 +45,10 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(kind: str, folder: Path, **env: str) -> Iterator[Stage]:
+def staged(kind: str, folder: Path, *, declared: str = DECLARED, **env: str) -> Iterator[Stage]:
     start, app = SERVERS[kind]
     config = folder / "privacy.toml"
-    config.write_text(DECLARED)
+    config.write_text(declared)
     settings = {
         "PRIVACYMW_DATA": "none",
         "PRIVACYMW_SECRET_KEY": SECRET,
@@ -251,6 +251,23 @@ def test_opt_out_lets_parts_load_unless_the_browser_says_no(page: Page, tmp_path
         bar(page).wait_for(state="hidden")
         page.get_by_text("It loads only if you allow statistics.").first.wait_for()
         assert stage.asked == [], "what had loaded is gone: the page came anew"
+
+
+def test_a_material_change_asks_again_and_a_cosmetic_one_does_not(page: Page, tmp_path: Path) -> None:
+    """Cookies of localhost go to each port: to a browser it is one site, started anew with other words."""
+    with staged("flask", tmp_path) as stage:
+        decided(opened(page, stage.url), "Accept")
+    texts = {
+        "cosmetic": DECLARED.replace('"counts visits"', '"Counts  visits."'),
+        "material": DECLARED.replace('"counts visits"', '"counts visits and shows offers"'),
+    }
+    for kind, text in texts.items():
+        with staged("flask", tmp_path, declared=text) as stage:
+            opened(page, stage.url)
+            assert (bar(page).count() == 1) == (kind == "material")
+            assert (loaded(page, stage) if kind == "cosmetic" else set(stage.asked)) == (
+                EMBEDS if kind == "cosmetic" else set()
+            )
 
 
 def test_an_app_places_the_bar_and_asks_for_itself(page: Page, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """The notice bar: markup that is the same for everybody, and the script that knows this visitor's answers."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from privacymw.cookie import PreferenceCookie
 from privacymw.core import Exchange, Keeper, Reply
+from privacymw.decider import Decider
 from privacymw.page import NO_STORE, Pages
 
 _FILES: Final = {"bar.js": "text/javascript", "bar.css": "text/css"}
@@ -17,26 +18,24 @@ class Bar:
     Args:
         pages: renders it.
         cookie: names the cookie from which the script learns the answers.
-        digests: by category what a yes has to have been said to.
+        decider: tells what there is to choose. Where countries decide, the page takes the answer for a no
+            until it is given: being the same for everybody, it knows no country.
         everywhere: whether a page without a place for it gets it at its end.
-        model: what holds before an answer, `opt-in` or `opt-out`.
     """
 
-    def __init__(
-        self, pages: Pages, cookie: PreferenceCookie, digests: Mapping[str, str], *, everywhere: bool, model: str
-    ) -> None:
+    def __init__(self, pages: Pages, cookie: PreferenceCookie, decider: Decider, *, everywhere: bool) -> None:
         self.everywhere = everywhere
         self._pages = pages
         self._cookie = cookie
-        self._digests = digests
-        self._model = model
+        self._digests = decider.questions.digests
+        self._opts_out = decider.opts_out
         self._written: dict[tuple[str, str, bool], str] = {}
 
     @property
     def digest(self) -> str:
         """Another one where the same page would be written otherwise."""
         files = [self._pages.digest(name) for name in ("bar.html", *_FILES)]
-        told = repr((files, sorted(self._digests.items()), self.everywhere, self._model))
+        told = repr((files, sorted(self._digests.items()), self.everywhere, self._opts_out))
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
     def html(self, exchange: Exchange, *, shown: bool = True) -> str:
@@ -48,7 +47,7 @@ class Bar:
                 "shown": shown,
                 "cookie": key[1],
                 "digests": self._digests,
-                "model": self._model,
+                "opts_out": self._opts_out,
                 "version": self._pages.digest,
             }
             found = self._pages.render("bar.html", exchange, context).decode()

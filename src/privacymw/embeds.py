@@ -4,17 +4,17 @@ All of it is the same for everybody, so that a page cache may keep the page.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from privacymw.bar import Bar
+from privacymw.cookie import PreferenceCookie
 from privacymw.core import Exchange
+from privacymw.decider import Decider
 from privacymw.held import CATEGORY, END, HOOK
 from privacymw.html import Decide, Edit, Outlet
 from privacymw.links import Links
+from privacymw.page import Pages
 from privacymw.registry import NECESSARY
-
-if TYPE_CHECKING:
-    from privacymw.bar import Bar
-    from privacymw.page import Pages
 
 _SEEN: Final = frozenset(("iframe", "img", "video", "audio", "embed", "object"))
 """Elements that leave a hole in the page, which a placeholder fills."""
@@ -34,7 +34,7 @@ class Embeds:
     """
 
     def __init__(
-        self, pages: "Pages", bar: "Bar | None", categories: Iterable[str], count: Callable[[str, str], None]
+        self, pages: Pages, bar: Bar | None, categories: Iterable[str], count: Callable[[str, str], None]
     ) -> None:
         self.pages = pages
         self.bar = bar
@@ -49,6 +49,20 @@ class Embeds:
     def decider(self, exchange: Exchange, links: Links, decide: Decide | None) -> Decide:
         """Decides the outlets of one answer; `decide` is asked about its links, if there is one."""
         return _Page(self, exchange, links, decide).decide
+
+
+def embeds(
+    pages: Pages,
+    cookie: PreferenceCookie | None,
+    decider: Decider,
+    *,
+    everywhere: bool,
+    count: Callable[[str, str], None],
+) -> Embeds:
+    """What decides for a site; without a cookie that keeps a choice, or without one to make, there is no bar."""
+    categories = decider.questions.categories
+    bar = Bar(pages, cookie, decider, everywhere=everywhere) if cookie is not None and categories else None
+    return Embeds(pages, bar, categories, count)
 
 
 class _Page:

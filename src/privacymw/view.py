@@ -7,8 +7,8 @@ from privacymw.address import unpack
 from privacymw.core import MARKER, Exchange, Reply
 from privacymw.errors import PrivacyError
 from privacymw.held import HOOK
-from privacymw.promises.choices import Preferences, VisitorChoices
 from privacymw.promises.signals import SignalsSent
+from privacymw.visitor import Preferences, VisitorChoices
 
 if TYPE_CHECKING:
     from markupsafe import Markup

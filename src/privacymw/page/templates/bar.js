@@ -1,6 +1,6 @@
 // The bar, and parts that wait for a choice. Reads one cookie, posts one form of this site.
 (() => {
-	const { ask, at, cookie, model } = document.currentScript.dataset;
+	const { ask, at, cookie, free: opts } = document.currentScript.dataset;
 	const asked = [...new URLSearchParams(ask)];
 	const bar = document.getElementById("privacy-bar");
 	let allowed, before;
@@ -10,7 +10,7 @@
 		const line = document.cookie.split("; ").find((each) => each.startsWith(cookie + "=")) || "";
 		const found = new URLSearchParams(line.slice(cookie.length + 1));
 		const open = ([name, digest]) => ![digest, "0"].includes(found.get(name));
-		const free = model == "opt-out" && !navigator.globalPrivacyControl;
+		const free = opts == "" && !navigator.globalPrivacyControl;
 		allowed = asked.filter((one) => found.get(one[0]) == one[1] || (free && open(one))).map(([name]) => name);
 		return !asked.some(open);
 	};
