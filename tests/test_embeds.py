@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import runpy
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+import readability
 from faces import Site
 from fragments import POOLS, chunks, rewrite
 from privacymw.flask import Privacy
@@ -280,6 +282,21 @@ def test_an_etag_changes_with_what_is_put_in(face: str) -> None:
     page = page_of(WHOLE, ("etag", '"1"'), ("content-type", "text/html"))
     tags = {header(portal(face, page, **{**ASKS, "choices_bar": bar}).ask(), "etag") for bar in ("on", "off")}
     assert len(tags) == 2
+
+
+@pytest.mark.parametrize("model", ["opt-in", "opt-out"])
+def test_what_a_visitor_reads_is_plain(model: str) -> None:
+    page = f'<!doctype html>{FILM}<img alt="" data-privacy-category="weather" src="{EVIL}">'
+    text = unescape(re.sub(r"<[^>]*>", " ", shown("wsgi", page, choices_model=model)))
+    assert ("May we use statistics and sale?" in " ".join(text.split())) == (model == "opt-in")
+    assert readability.grade(text) <= 8
+    assert not re.search(r"\b(anonymous|all|never|provably|compliant)\b", text)
+
+
+@each_face
+@pytest.mark.parametrize("mode", ["on", "observe", "off"])
+def test_pages_that_a_cache_still_has_find_the_script(face: str, mode: str) -> None:
+    assert portal(face, mode=mode, **ASKS).ask("/privacy/bar.js").status == 200
 
 
 # --- the cookie that shows the answers

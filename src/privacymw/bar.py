@@ -60,6 +60,7 @@ class BarKeeper(Keeper):
     """Serves the bar's files, and the page for a view that needs a choice first."""
 
     name = "bar"
+    standing = frozenset(_FILES)  # pages in caches ask for them still
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
