@@ -14,7 +14,7 @@ from privacymw.headers import Pair, quoted_path
 from privacymw.holding import Holding, moment, other_hosts
 from privacymw.page import NO_STORE
 from privacymw.promise import Services
-from privacymw.receipt import Unsigned, host_of
+from privacymw.receipt import Receipts, Unsigned, host_of
 from privacymw.recorder import Recorder
 from privacymw.registry import Registry
 from privacymw.visitor import Preferences
@@ -77,18 +77,20 @@ class ChoicesPage:
         return self._file("application/json; charset=utf-8", "data.json", self._holding.document(exchange))
 
     def _receipt(self, exchange: Exchange) -> Reply | Job | None:
-        if self._services.receipts is None or exchange.method != "POST":
-            return not_allowed("POST") if self._services.receipts is not None else None
-        return Job(lambda body: self._handed(exchange, body), forms.FORM_BYTES)
+        receipts = self._services.receipts
+        if receipts is None:
+            return None
+        if exchange.method != "POST":
+            return not_allowed("POST")
+        return Job(lambda body: self._handed(exchange, receipts, body), forms.FORM_BYTES)
 
-    def _handed(self, exchange: Exchange, body: bytes) -> Reply:
+    def _handed(self, exchange: Exchange, receipts: Receipts, body: bytes) -> Reply:
         """The receipt in a form as a file: it is handed back, since nothing here keeps it."""
         if not forms.is_same_origin(exchange):
             return self._shown(exchange, 403, _ELSEWHERE)
         try:
             text = forms.fields(exchange, body).get("receipt", [""])[0].replace("\r\n", "\n")
-            assert self._services.receipts is not None
-            self._services.receipts.read(text)
+            receipts.read(text)
         except Unsigned as error:
             return self._shown(exchange, 400, f"There is no receipt to save: {error}.")
         except forms.Unfit as error:
