@@ -94,6 +94,8 @@ class _Keeper(Keeper):
         # What links stand on a confidential page is not to be found in a cache.
         self._confidential = self._rules._replace(classifier=forgetful)
         self._embeds = services.embeds
+        waiting = self._embeds is not None and bool(self._embeds.categories)
+        self._everywhere = promise.mode != "off" or waiting
         self._mark = _mark(promise, services)
         self.offers = {"outbound_url": self._helper}
         if services.links is not None:
@@ -105,11 +107,11 @@ class _Keeper(Keeper):
         return Links(self._rules, exchange, self._mode)
 
     def _acts(self, exchange: Exchange) -> bool:
-        """Whether links are looked after; a page is also rewritten for the parts that wait for a choice."""
+        """Whether its links are looked after; a page is rewritten for the parts that wait for a choice too."""
         return self._mode != "off" or (exchange.confidential and self._sealing)
 
     def on_request(self, exchange: Exchange) -> None:
-        if not (self._acts(exchange) or (self._embeds is not None and self._embeds.categories)):
+        if not self._everywhere and not (exchange.confidential and self._sealing):
             return
         exchange.rewrites = True
         if "text/html" in exchange.headers.get("accept", ""):
