@@ -25,6 +25,7 @@ def main() -> int:
         print(f"No Python of {', '.join(environment.VERSIONS)} was found.", file=sys.stderr)
         return 1
     rows = [run("system packages", [str(environment.ROOT / "tools" / "system-packages")])]
+    rows += [run("axe", [sys.executable, str(environment.ROOT / "tools" / "axe.py")])]
     rows += on_first(first)
     others = [version for version in environment.VERSIONS if version != first]
     with ThreadPoolExecutor(max_workers=2) as pool:
