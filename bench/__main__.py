@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import perrequest
+from bench.guard import guard
 from bench.handoff import handoff
 from bench.imports import imports
 from bench.options import Options
@@ -19,6 +20,7 @@ from bench.servers import servers
 PARTS: dict[str, Callable[[Options], Report]] = {
     "starlette": perrequest.starlette,
     "flask": perrequest.flask,
+    "guard": guard,
     "handoff": handoff,
     "imports": imports,
     "scanner": scanner,
