@@ -38,6 +38,7 @@ BASE = {
     "choices_categories": "statistics",
     "addresses_network_retention": "60d",
     "cookies_ready": "session",
+    "addresses_fail2ban": "on",
 }
 ANOTHER = {
     "confidential_paths": "/members",
@@ -53,6 +54,9 @@ ANOTHER = {
     "addresses_skip": "/static",
     "addresses_max_size": "2GB",
     "addresses_logged": "off",
+    "addresses_other_logs": "mask",
+    "addresses_fail2ban": "off",
+    "addresses_fail2ban_retention": "3d",
     "outbound_mode": "annotate",
     "outbound_trusted": "friend.example",
     "transport_redirect": "on",
@@ -111,7 +115,8 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 
 # --- what its sentences say
 
-EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in ("choices_saved", "addresses_logged")}}
+LESS = ("choices_saved", "addresses_logged", "addresses_fail2ban")
+EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in LESS}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}
     for outbound, redirect, preset, model in itertools.product(
@@ -120,7 +125,7 @@ MODES = [
 ]
 POLICIES = [
     sections(Means(secret=secret, store=store), **{**base, **mode})
-    for base in ({}, BASE, EVERY)
+    for base in ({}, {"addresses_other_logs": "off"}, BASE, EVERY)
     for mode in MODES
     for secret in (True, False)
     for store in (True, False)
