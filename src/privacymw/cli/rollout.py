@@ -18,6 +18,7 @@ _KINDS: Final = (
     ("answers", "status", "Answers that would be given in place of your app's, such as the redirect to https."),
     ("outbound", "pages", "Pages whose links are not, or not all, looked after."),
     ("preference cookies", "cookies", "Preference cookies that could not be verified: they count as a refusal."),
+    ("other logs", "logger", "Log records with a visitor's address: PRIVACYMW_ADDRESSES_OTHER_LOGS=mask masks them."),
     ("leaving", "pages", "Requests for the page before a link that leaves."),
     ("failures", "where", "Faults of privacymw itself. Please look at the log before you go on."),
 )  # fmt: skip

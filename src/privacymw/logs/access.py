@@ -77,8 +77,8 @@ _AGENTS: Final = frozenset(("a", "{user-agent}i", "{http_user_agent}e"))
 """`Chrome/120.0.0.0` looks like an address: only the client's own is one here."""
 
 
-_NAMED: Final = re.compile(r"%\((?:h|\{[^}]*(?:forwarded|real-ip|client-ip|connecting-ip|remote_addr)[^}]*\}.)\)")
-"""Where a format asks for an address, of the server's peer or of whom a proxy names."""
+_NAMED: Final = re.compile(r"%\(\{[^}]*(?:forwarded|real-ip|client-ip|connecting-ip|remote_addr)[^}]*\}.\)")
+"""Where a format asks for the address that a proxy names."""
 
 
 class Atoms(Mapping[str, object]):
@@ -112,7 +112,9 @@ def _atoms(record: logging.LogRecord) -> Parts:
     if not isinstance(atoms, Mapping):
         return _whole(record)
     client = packed_field(str(atoms.get("h") or ""))
-    return Parts(_NAMED.search(str(record.msg)) is not None, record.msg, Atoms(atoms, client))
+    msg = str(record.msg)
+    held = (client is not None and "%(h)s" in msg) or _NAMED.search(msg) is not None
+    return Parts(held, record.msg, Atoms(atoms, client))
 
 
 RULES: Final[Mapping[str, Rule]] = {

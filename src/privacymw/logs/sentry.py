@@ -1,72 +1,75 @@
 """A hook for Sentry's SDK: events without the visitor's address, cookies and query. Needs no import of the SDK."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from privacymw.address import pack
 from privacymw.masking import without_in, without_query
 
+_Event = TypeVar("_Event", bound=Mapping[str, Any])
+"""A dictionary, or the SDK's typed one."""
+
 _ADDRESSES: Final = frozenset(
     (
         *("forwarded", "x-forwarded-for", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"),
-        *("x-original-forwarded-for", "x-cluster-client-ip", "fly-client-ip", "fastly-client-ip", "remote_addr"),
+        *("x-original-forwarded-for", "x-cluster-client-ip", "fly-client-ip", "fastly-client-ip", "remote-addr"),
+        "ip-address",
     )
 )
-_OTHERS: Final = frozenset(("cookie", "set-cookie", "authorization", "proxy-authorization", "referer"))
+_GONE: Final = _ADDRESSES | {"authorization", "cookie", "cookies", "proxy-authorization", "query-string", "set-cookie"}
+_URLS: Final = frozenset(("raw-uri", "referer", "request-uri", "url"))
 
 
-def sentry_before_send(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
-    """The event without user address, forwarded headers, cookies, Referer and query; for `before_send`.
+def sentry_before_send(event: _Event, hint: Mapping[str, Any]) -> _Event:
+    """The event without client addresses, forwarded headers, cookies and queries; for `before_send`.
 
-    The addresses that it named are masked in the rest of it too: messages, breadcrumbs, variables of frames.
-    The event that is given stays as it is.
+    They go from the variables of frames too, where an environ may stand. The addresses that were named are
+    masked in all texts: messages, breadcrumbs. The event that is given stays as it is.
     """
-    request = _mapping(event.get("request"))
-    user = _mapping(event.get("user"))
-    clients = frozenset(packed for text in _named(request, user) if (packed := pack(text)) is not None)
-    clean = dict(event)
-    if request:
-        clean["request"] = _request(request)
-    if user:
-        clean["user"] = {name: value for name, value in user.items() if name not in ("ip_address", "geo")}
-    masked: dict[str, Any] = without_in(clean, clients)
-    return masked
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _named(request: Mapping[str, Any], user: Mapping[str, Any]) -> Iterator[str]:
-    """Whatever may be the client's address; entries of lists apart."""
-    yield str(user.get("ip_address") or "")
-    for part in (request.get("env"), request.get("headers")):
-        for name, value in _pairs(part):
-            if _spelled(name) in _ADDRESSES:
-                for entry in str(value).replace(";", ",").split(","):
-                    yield entry.strip().lower().removeprefix("for=").strip('"')
-
-
-def _pairs(part: Any) -> list[tuple[str, Any]]:
-    """Headers come as a mapping, or as a list of pairs."""
-    if isinstance(part, Mapping):
-        return [(str(name), value) for name, value in part.items()]
-    pairs = part if isinstance(part, list | tuple) else ()
-    return [(str(pair[0]), pair[1]) for pair in pairs if isinstance(pair, list | tuple) and len(pair) == 2]
+    named = (packed for text in _addresses(event) if (packed := pack(text)) is not None)
+    masked: Any = without_in(_clean(event), frozenset(named))
+    user = masked.get("user")
+    if isinstance(user, dict):
+        user.pop("geo", None)
+    clean: _Event = masked
+    return clean
 
 
 def _spelled(name: str) -> str:
-    """`HTTP_X_FORWARDED_FOR` of an environ as the header's own name."""
-    low = name.lower()
-    return low.removeprefix("http_").replace("_", "-") if low.startswith("http_") else low
+    """`HTTP_X_FORWARDED_FOR` of an environ as the header's own name; `REMOTE_ADDR` as `remote-addr`."""
+    return name.lower().removeprefix("http_").replace("_", "-")
 
 
-def _request(request: Mapping[str, Any]) -> dict[str, Any]:
-    clean = {name: value for name, value in request.items() if name not in ("cookies", "query_string")}
-    for name in ("env", "headers"):
-        if name in clean:
-            pairs = [pair for pair in _pairs(clean[name]) if _spelled(pair[0]) not in _ADDRESSES | _OTHERS]
-            clean[name] = dict(pairs) if isinstance(clean[name], Mapping) else pairs
-    if isinstance(clean.get("url"), str):
-        clean["url"] = without_query(clean["url"])
-    return clean
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """Names and values of a mapping, or of pairs, as headers come; what has no name has an empty one."""
+    if isinstance(value, Mapping):
+        yield from ((_spelled(str(name)), each) for name, each in value.items())
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield (_spelled(each[0]), each[1]) if _is_pair(each) else ("", each)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str)
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    """Whatever may be a client's address; entries of lists apart."""
+    for name, each in _parts(value):
+        if name in _ADDRESSES:
+            for entry in str(each).replace(";", ",").split(","):
+                yield entry.strip(" '").lower().removeprefix("for=").strip('"')
+        else:
+            yield from _addresses(each)
+
+
+def _clean(value: Any, name: str = "") -> Any:
+    """A value without what has one of the names."""
+    if isinstance(value, Mapping):
+        return {
+            key: _clean(each, spelled) for key, each in value.items() if (spelled := _spelled(str(key))) not in _GONE
+        }
+    if type(value) in (list, tuple):
+        kept = (each for each in value if not (_is_pair(each) and _spelled(each[0]) in _GONE))
+        return type(value)([_clean(each) for each in kept])
+    return without_query(value) if name in _URLS and isinstance(value, str) else value
