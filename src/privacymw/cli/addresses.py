@@ -69,7 +69,8 @@ def verify(options: Namespace) -> int:
     """`addresses verify`."""
     site = find(options.data)
     with site.log() as log:
-        findings = [*log.verify(), *other_logs(site)]
+        findings = log.verify()
+    findings += other_logs(site)
     broken = sum(not finding.held for finding in findings)
     if options.json:
         show.document({"held": not broken, "findings": [finding._asdict() for finding in findings]})

@@ -3,6 +3,8 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from privacymw.store.decisions import DecisionStore
+
 LANES = ("address", "network")
 """Each lane has keys of its own: who is whose neighbor may be known for longer than who is who."""
 
@@ -66,8 +68,11 @@ class Tombstone(NamedTuple):
     destroyed: int
 
 
-class Store(Protocol):
-    """Where rows are kept. Each call may raise StoreError; a step of an iterator is one short transaction."""
+class Store(DecisionStore, Protocol):
+    """Where rows and records of decisions are kept.
+
+    Each call may raise StoreError; a step of an iterator is one short transaction.
+    """
 
     def write(self, batch: Batch) -> None:
         """Keep all rows of the batch, or none."""
