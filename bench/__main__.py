@@ -12,6 +12,7 @@ from bench import perrequest
 from bench.handoff import handoff
 from bench.imports import imports
 from bench.options import Options
+from bench.records import records
 from bench.report import Report
 from bench.scanner import scanner
 from bench.servers import servers
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[Options], Report]] = {
     "starlette": perrequest.starlette,
     "flask": perrequest.flask,
     "handoff": handoff,
+    "records": records,
     "imports": imports,
     "scanner": scanner,
     "servers": servers,

@@ -1,9 +1,11 @@
 """The process's other logs: the records of servers and of the app, and the hooks for other people's libraries."""
 
 import asyncio
+import copy
 import io
 import logging
 import logging.config
+import pickle
 import sys
 import threading
 from collections import Counter
@@ -215,6 +217,37 @@ def test_a_traceback_is_masked_too() -> None:
             logging.getLogger("app").exception("failed")
     assert f"ValueError: no luck for {NETWORK}" in out.getvalue()
     assert SEEN_FROM not in out.getvalue()
+    del watch
+
+
+@pytest.mark.parametrize("mask", [True, False])
+def test_extra_values_are_looked_at_too(mask: bool) -> None:
+    counts = Counts()
+    watch = Watch(mask=mask, count=counts)
+    extra = {"client": SEEN_FROM, "request": {"hops": [SEEN_FROM, "10.0.0.1"]}, "number": 5, "thing": object()}
+    with client():
+        record = logging.getLogger("app").makeRecord("app", 20, "", 0, "x", (), None, extra=extra)
+    shown = NETWORK if mask else SEEN_FROM
+    made = record.__dict__
+    assert (made["client"], made["request"]) == (shown, {"hops": [shown, "10.0.0.1"]})
+    assert (made["number"], made["thing"]) == (5, extra["thing"])
+    assert counts == {((MASKED if mask else SEEN), "app"): 2}
+    assert logging.Formatter("%(client)s %(message)s").format(record) == f"{shown} x"
+    assert type(copy.copy(record).__dict__) is dict
+    with pytest.raises(KeyError), client():
+        logging.getLogger("app").makeRecord("app", 20, "", 0, "x", (), None, extra={"name": "mine"})
+    del watch
+
+
+def test_a_record_that_is_sent_on_takes_no_client_along() -> None:
+    watch = Watch(mask=True, count=Counts())
+    with client():
+        record = logging.getLogger("app").makeRecord("app", 20, "", 0, "from %s", (SEEN_FROM,), None)
+    sent = pickle.dumps(record)
+    packed = pack(SEEN_FROM)
+    assert packed is not None
+    assert packed[-4:] not in sent
+    assert pickle.loads(sent).getMessage() == f"from {NETWORK}"
     del watch
 
 

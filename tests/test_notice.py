@@ -220,6 +220,9 @@ OUTBOUND = {"outbound.mode", "outbound.scope", "outbound.remember"}
         (True, True, {"outbound_mode": "off"}, {"choices.none"}, {"outbound.mode", "outbound.others"}),
         (True, True, {"choices_saved": "off"}, {"choices.none"}, {"choices.cookie"}),
         (True, True, {"addresses_logged": "off"}, {"addresses.none"}, {"addresses.retention"}),
+        (True, True, {"addresses_other_logs": "off"}, {"addresses.others"}, {"addresses.masked", "addresses.counted"}),
+        (True, True, {"addresses_other_logs": "mask"}, {"addresses.masked"}, {"addresses.counted"}),
+        (True, False, {"addresses_fail2ban": "on"}, {"addresses.none", "addresses.fail2ban"}, {"addresses.masked"}),
         (True, True, {"headers_preset": "off"}, set(), {"headers.hsts", "headers.referrer"}),
         (True, True, {"headers_hsts": "0s"}, {"headers.referrer"}, {"headers.hsts"}),
         (True, True, {"transport_redirect": "off"}, set(), {"transport.redirect", "transport.exempt"}),
@@ -232,6 +235,13 @@ def test_a_promise_without_its_means_steps_down(
     found = sentence_names(Means(secret=secret, store=store, leaving=policy.leaving), **settings)
     assert present <= found
     assert not absent & found
+
+
+def test_a_dry_run_masks_nothing_and_writes_no_line() -> None:
+    dry = Means(secret=True, store=False, live=False)
+    assert {"addresses.masked", "addresses.fail2ban"}.isdisjoint(
+        sentence_names(dry, addresses_other_logs="mask", addresses_fail2ban="on")
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final
@@ -126,11 +126,38 @@ def _look(record: logging.LogRecord) -> None:
         if masks and parts:
             record.msg, record.args = parts.msg, parts.args
         if held:
-            for watch in watches:
-                watch.saw(name)
+            _saw(watches, name)
+        if client is not None and not parts:
+            record.__dict__ = _Fields(record, client, watches, masks)
     except Exception:  # whatever an argument's own __str__ raises
         if masks:
             record.msg, record.args, record.exc_info = _WITHHELD, None, None
+
+
+def _saw(watches: Iterable[Watch], name: str) -> None:
+    for watch in watches:
+        watch.saw(name)
+
+
+class _Fields(dict[str, Any]):
+    """A record's own dictionary, into which `Logger.makeRecord` puts `extra` once the factory has returned."""
+
+    def __init__(self, record: logging.LogRecord, client: bytes, watches: list[Watch], masks: bool) -> None:
+        super().__init__(record.__dict__)
+        self._of = record.name, frozenset((client,)), watches, masks
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        name, clients, watches, masks = self._of
+        with contextlib.suppress(Exception):
+            clean = without_in(value, clients)
+            if clean is not value and clean != value:
+                _saw(watches, name)
+                value = clean if masks else value
+        super().__setitem__(key, value)
+
+    def __reduce__(self) -> Any:
+        """A record that is copied or sent to another process takes neither the client nor this class along."""
+        return dict, (dict(self),)
 
 
 def _own(record: logging.LogRecord, client: bytes, masks: bool) -> bool:
@@ -145,7 +172,7 @@ def _own(record: logging.LogRecord, client: bytes, masks: bool) -> bool:
         msg, args = _masked(record, client, message) if held and masks else (record.msg, record.args)
     if masks:
         record.msg, record.args = msg, args
-        record.exc_text = exc_text  # None but for one that held it: formatters take it in place of their own
+        record.exc_text = exc_text or record.exc_text  # formatters take it in place of their own
     return held or exc_text is not None
 
 
