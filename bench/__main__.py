@@ -13,6 +13,7 @@ from bench.guard import guard
 from bench.handoff import handoff
 from bench.imports import imports
 from bench.options import Options
+from bench.records import records
 from bench.report import Report
 from bench.scanner import scanner
 from bench.servers import servers
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[Options], Report]] = {
     "flask": perrequest.flask,
     "guard": guard,
     "handoff": handoff,
+    "records": records,
     "imports": imports,
     "scanner": scanner,
     "servers": servers,

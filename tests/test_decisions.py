@@ -850,7 +850,7 @@ def test_a_site_without_a_log_of_addresses_keeps_records(face: str, place: Path)
     with recording(face, place, addresses_logged="off") as site:
         text = receipt_in(site.post(PAGE, "do=refuse", peer="192.0.2.77"))
         assert stored(site.started, text)
-        assert "This application keeps no log of IP addresses." in site.ask("/privacy/notice").body.decode()
+        assert "We keep no log of IP addresses" in site.ask("/privacy/notice").body.decode()
         assert site.started.services.journal.counts()["stored"] == 0  # type: ignore[union-attr]
 
 

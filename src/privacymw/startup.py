@@ -98,7 +98,7 @@ class Policy(NamedTuple):
         data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
         logs = self.stores and self.site.mode == "on" and self.log_place(data) is not None
         secret = bool(self.site.secret_key) or data is not None
-        return Means(secret=secret, store=logs, leaving=self.leaving, categories=self.asks)
+        return Means(secret=secret, store=logs, leaving=self.leaving, categories=self.asks, live=self.site.mode == "on")
 
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
@@ -187,8 +187,9 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = secret_keys(policy.site, folder)
-    logs = journal is not None and policy.site.mode == "on"
-    means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks)
+    live = policy.site.mode == "on"
+    logs = journal is not None and live
+    means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks, live=live)
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     decider = policy.decider(cookie)
