@@ -1,32 +1,29 @@
 import json
 import random
-import resource
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
+
 from fragments import (
     CLASSIFIER,
-    EVIL,
     PAGE,
     POOLS,
     chunks,
+    conformance,
     document,
     documents,
     edit_outside,
     leave,
     rewrite,
-    conformance,
 )
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from selectolax.lexbor import LexborHTMLParser
-
-from privacymw.characters import decode, encode
+from privacymw.characters import decode
 from privacymw.foreign import HTML, SVG, Node
-from privacymw.html import Edit, Outlet, Rewriter, supported_charset
+from privacymw.html import Edit, Outlet
 from privacymw.markup import attributes
-from privacymw.tokenizer import CAP, DATA, Reading, Span
+from privacymw.tokenizer import DATA, Reading, Span
 
 Decide = Callable[[Outlet], Edit | None]
 
@@ -48,8 +45,8 @@ class Recorder(Reading):
 
     def __init__(self, state: str, last: str) -> None:
         raw = state in ("RCDATA state", "RAWTEXT state") and last
-        super().__init__([], [], raw or STATES[state])
-        self.stack = (Node(b"div", SVG if self.mode == "cdata" else HTML),)
+        super().__init__([], [], {}, raw or STATES[state])
+        self.stack = Node(b"div", SVG if self.mode == "cdata" else HTML)
         self.tags: list[tuple[str, str, dict[str, str]]] = []
 
     def _tag(self, buffer: bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
@@ -63,6 +60,7 @@ class Recorder(Reading):
         buffer = bytearray()
         for part in parts:
             buffer += part
+            self._finds.clear()
             self.run(buffer, len(buffer))
         return self.tags
 

@@ -342,7 +342,8 @@ def test_a_killed_writer_is_told_from_one_that_went(tmp_path):
     assert "1 ended without saying so" in alive(60).text
     for path in (tmp_path / "writers").glob(f"{worker.pid}-*.json"):
         path.unlink()
-    assert alive(60).held, "one that said goodbye is not missed"
+    assert not alive(0).held, "when all have said goodbye, nobody keeps time"
+    assert "no writer is alive, 0 ended without saying so" in alive(0).text
 
 
 def test_the_end_of_a_process_stores_what_waits(tmp_path):
@@ -355,9 +356,7 @@ import time
 for _ in range(500):
     journal.put((int(time.time() * 1000), None, "GET", "/x", 200, 1))
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, env=environment()
-    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, env=environment())
     assert done.stderr == b""
     assert done.returncode == 0
     assert stored(tmp_path) == 500
@@ -437,9 +436,7 @@ def test_a_quiet_site_keeps_time_once_started(tmp_path):
 def every_token_opens(data, keys_folder):
     """Per stored token, whether any key of a folder opens it, asking nobody about deadlines."""
     home = DirectoryHome(keys_folder, create=False)
-    seals = [
-        AddressSeal(home.load(info.lane, info.start)[1], info.lane) for info in home.live() if info.length
-    ]
+    seals = [AddressSeal(home.load(info.lane, info.start)[1], info.lane) for info in home.live() if info.length]
     rows = [row for _, row in open_store(url(data), create=False).read(Query())]
     tokens = [token for row in rows for token in (row.address, row.network) if token]
     return [any(seal.open(token) for seal in seals) for token in tokens]
@@ -450,9 +447,7 @@ def test_after_its_time_no_address_can_be_read_anywhere(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     data = tmp_path / "data"
     journal = journal_of(data, BRIEF)
-    texts = [f"203.0.113.{host}" for host in range(1, 100)] + [
-        f"2001:db8:{host:x}::7" for host in range(1, 100)
-    ]
+    texts = [f"203.0.113.{host}" for host in range(1, 100)] + [f"2001:db8:{host:x}::7" for host in range(1, 100)]
     needles = [*(pack(text) for text in texts), *(text.encode() for text in texts)]
     for text in texts:
         journal.put(event(pack(text)))

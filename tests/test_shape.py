@@ -37,7 +37,7 @@ FLOORS: list[list[set[str]]] = [
     ],
     [{"promises."}],
     [{"evidence.", "startup"}, {"check", "testing"}],
-    [{"asgi", "view", "wsgi"}, {"cli."}, {"flask", "starlette"}],
+    [{"asgi", "view", "wsgi"}, {"cli."}, {"__main__", "flask", "starlette"}],
 ]
 RANKS = {
     name: (floor, step) for floor, steps in enumerate(FLOORS) for step, names in enumerate(steps) for name in names

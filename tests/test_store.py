@@ -102,9 +102,7 @@ def test_the_next_epochs_keys_are_made_ahead_and_lanes_share_none(tmp_path, cloc
     keys = keys_of(tmp_path, clock)
     keys.prepare()
     names = {(info.lane, info.start) for info in keys.home.live()}
-    assert names == {
-        (lane, start) for lane in ("address", "network") for start in (START, START + 86_400_000)
-    }
+    assert names == {(lane, start) for lane in ("address", "network") for start in (START, START + 86_400_000)}
     secrets = {keys.home.load(*name)[1] for name in names}
     assert len(secrets) == 4
 
@@ -238,9 +236,7 @@ def test_a_lost_key_is_replaced_and_logging_goes_on(tmp_path, clock):
     keys.prepare()
     shutil.rmtree(tmp_path / "keys")
     keys.destroy_overdue()
-    with pytest.raises(
-        StoreError, match="cannot make a key"
-    ):  # not made anew: it may have been a mounted tmpfs
+    with pytest.raises(StoreError, match="cannot make a key"):  # not made anew: it may have been a mounted tmpfs
         keys.sealing("address", START)
     keys_of(tmp_path / "keys", clock)
     assert keys.sealing("address", START)
@@ -478,9 +474,7 @@ def test_a_store_that_is_moved_away_is_made_anew(tmp_path):
     assert len(written(store)) == 2
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql://user:secret@host/db", "sqlite://x", "sqlite:///", "log.sqlite", ""]
-)
+@pytest.mark.parametrize("url", ["postgresql://user:secret@host/db", "sqlite://x", "sqlite:///", "log.sqlite", ""])
 def test_other_urls_are_refused_with_what_is_allowed(url):
     with pytest.raises(StoreError, match=r"allowed: sqlite:///") as caught:
         open_store(url)
@@ -575,7 +569,7 @@ def test_purge_by_hand_does_what_a_running_site_does(tmp_path, clock):
     assert findings["retention-keys"] is False
     assert findings["retention-rows"] is False
     assert log.purge() == 4
-    assert all(finding.held for finding in log.verify())
+    assert [finding.code for finding in log.verify() if not finding.held] == ["writer-alive"], "no site runs"
     assert list(log.rows()) == []
 
 
@@ -592,6 +586,5 @@ def test_an_address_in_the_clear_is_found_wherever_it_lies(tmp_path):
     other.write(Batch(START, [Row(START, None, None, "GET", "/clients/192.0.2.1", 200, 5)]))
     log = open_log(tmp_path, url=f"sqlite:///{tmp_path}/other/log.sqlite")
     log.data = tmp_path / "keys"
-    assert [f.text for f in log.verify() if not f.held] == [
-        "documentation addresses in the clear in the store"
-    ]
+    told = {f.code: f.text for f in log.verify() if not f.held}
+    assert told["retention-canary"] == "documentation addresses in the clear in the store"

@@ -1,12 +1,19 @@
 """The Flask door: `Privacy(app)`, or `privacy.init_app(app)` in an application factory."""
 
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
+import click
 import flask
+from flask.cli import ScriptInfo
 
+from privacymw.cli.flask import group
 from privacymw.startup import start
 from privacymw.view import Visit, visit
 from privacymw.wsgi import PrivacyMiddleware
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _KEY = "privacymw"
 
@@ -27,7 +34,7 @@ class Privacy:
             self.init_app(app)
 
     def init_app(self, app: flask.Flask) -> None:
-        """Wraps the app.
+        """Wraps the app. Under a `flask` command that serves nothing, it starts with the first request only.
 
         Raises:
             SettingsError: the environment variables cannot be obeyed.
@@ -36,11 +43,36 @@ class Privacy:
         if _KEY in app.extensions:
             return
         app.extensions[_KEY] = self
-        app.wsgi_app = PrivacyMiddleware(cast(Any, app.wsgi_app), start(**self._declared).pipeline)  # type: ignore[method-assign]
+        wrap = _Later if _commanded() else _wrapped
+        app.wsgi_app = wrap(app.wsgi_app, self._declared)  # type: ignore[method-assign]
         app.context_processor(lambda: {"privacy": _current()})
-        from privacymw.cli.flask import group
-
         app.cli.add_command(group)
+
+
+def _wrapped(app: Any, declared: Mapping[str, Any]) -> PrivacyMiddleware:
+    return PrivacyMiddleware(app, start(**declared).pipeline)
+
+
+def _commanded() -> bool:
+    """Whether a `flask` command other than `run` loads the app: `flask privacy`, a migration, a shell.
+
+    They are run by whom it may be, often root: a data folder made then would be none of the server's.
+    """
+    context = click.get_current_context(silent=True)
+    return context is not None and context.find_object(ScriptInfo) is not None and context.info_name != "run"
+
+
+class _Later:
+    """The app, wrapped when it is called for the first time."""
+
+    def __init__(self, app: Any, declared: Mapping[str, Any]) -> None:
+        self._app = app
+        self._declared = declared
+        self._wrapped: PrivacyMiddleware | None = None
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        self._wrapped = self._wrapped or _wrapped(self._app, self._declared)
+        return self._wrapped(environ, cast(Any, start_response))
 
 
 def _current() -> Visit | None:

@@ -1,26 +1,15 @@
 """The open elements inside svg and math: enough of the tree to know where HTML's own rules stop.
 
 Only they decide whether `<![CDATA[` hides markup and whether `<title>` holds text (HTML 13.2.6.5). Outside of
-svg and math the stack is empty and costs nothing. Stacks are tuples, so that two readings can share one.
+svg and math no element is followed, and nothing is spent.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 HTML, SVG, MATH = "", "svg", "math"
 
-
-class Node(NamedTuple):
-    """An open element; `point` names the start tags that follow HTML's rules inside: "", "html" or "text"."""
-
-    name: bytes
-    namespace: str
-    point: str = ""
-
-
-Stack = tuple[Node, ...]
-
-# Blink stops nesting at 512 too; without a bound a page of 100,000 `<g>` would cost the square of it.
-_DEPTH = 512
+# Without a bound, each end tag on a hostile page would cost as much as the page is deep. Browsers stop too.
+_DEPTH = 128
 _ROOTS = {b"svg": SVG, b"math": MATH}
 _POINTS = {
     **{(SVG, name): "html" for name in (b"foreignobject", b"desc", b"title")},
@@ -41,39 +30,90 @@ _BLOCKS = frozenset(
 _FONT = frozenset((b"color", b"face", b"size"))
 
 
+class Node:
+    """An open element over those it stands in; equal to another with equal elements all the way down.
+
+    `point` names the start tags that follow HTML's rules inside: "" (none), "html" (all) or "text" (most).
+    """
+
+    __slots__ = ("_hash", "depth", "name", "namespace", "point", "under")
+
+    def __init__(self, name: bytes, namespace: str, point: str = "", under: "Node | None" = None) -> None:
+        self.name, self.namespace, self.point, self.under = name, namespace, point, under
+        self.depth: int = under.depth + 1 if under else 1
+        self._hash = hash((name, namespace, point, under))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        mine: object = self
+        while isinstance(mine, Node) and isinstance(other, Node) and mine is not other:
+            if mine._own() != other._own():
+                return False
+            mine, other = mine.under, other.under
+        return mine is other
+
+    def __iter__(self) -> Iterator["Node"]:
+        node: Node | None = self
+        while node:
+            yield node
+            node = node.under
+
+    def _own(self) -> tuple[int, bytes, str, str]:
+        return self._hash, self.name, self.namespace, self.point
+
+
+Stack = Node | None  # the innermost open element
+
+
 def is_foreign(stack: Stack) -> bool:
     """Whether the current element is one of svg or math, where CDATA sections are."""
-    return bool(stack) and stack[-1].namespace != HTML
+    return stack is not None and stack.namespace != HTML
+
+
+def bared(stack: Stack) -> Stack:
+    """The stack without the HTML elements inside its last integration point.
+
+    Many tags end such elements unsaid (a second `<a>`, `<div>` in `<p>`), and none of that is followed here.
+    """
+    while stack and stack.namespace == HTML:
+        stack = stack.under
+    return stack
 
 
 def opened(stack: Stack, name: bytes, attributes: dict[bytes, bytes], empty: bool) -> tuple[Stack, bool]:
     """The stack after a start tag (`empty`: one that ends in "/>"), and whether it makes an HTML element."""
-    if stack and not _html_rules(stack[-1], name):
+    if stack and not _html_rules(stack, name):
         if name not in _BREAKOUT and not (name == b"font" and _FONT & attributes.keys()):
-            return (stack if empty else _pushed(stack, _foreign(stack[-1], name, attributes))), False
+            return (stack if empty else _pushed(stack, name, stack.namespace, attributes)), False
         stack = _broken_out(stack)
     if name in _ROOTS:
-        return (stack if empty else _pushed(stack, Node(name, _ROOTS[name]))), False
+        return (stack if empty else _pushed(stack, name, _ROOTS[name], {})), False
     if stack and name not in _VOID:
-        stack = _pushed(stack, Node(name, HTML))
+        stack = _pushed(stack, name, HTML, {})
     return stack, True
 
 
 def closed(stack: Stack, name: bytes) -> tuple[Stack, ...]:
     """The stack after an end tag; two where the answer hangs on elements that are not followed here."""
-    if not stack or stack[-1].name == name:
-        return (stack[:-1],)
-    foreign = _foreign_run(stack)
+    if stack is None or stack.name == name:
+        return (stack and stack.under,)
     if is_foreign(stack) and name in (b"br", b"p"):  # HTML 13.2.6.5 breaks out; older parsers did not
         return _broken_out(stack), stack
-    at = _last(stack, name)
-    if at >= len(stack) - foreign:
-        return (stack[:at],)
-    if at < 0:  # it may close an element around the whole svg, or nothing
-        return stack, ()
-    if name in _BLOCKS and all(node.namespace == HTML for node in stack[at:]):
-        return (stack[:at],)
-    return stack[:at], stack
+    passed: set[str] = set()
+    for node in stack:
+        if node.name == name:
+            return _closed_over(stack, node, passed)
+        passed.add(node.namespace)
+    return stack, None  # it may close an element around the whole svg, or nothing
+
+
+def _closed_over(stack: Stack, node: Node, passed: set[str]) -> tuple[Stack, ...]:
+    """After the end of `node` with others open inside it, of the namespaces `passed`."""
+    foreign = HTML not in passed and node.namespace != HTML
+    block = node.name in _BLOCKS and passed | {node.namespace} == {HTML}
+    return (node.under,) if foreign or block else (node.under, stack)
 
 
 def _html_rules(node: Node, name: bytes) -> bool:
@@ -84,33 +124,15 @@ def _html_rules(node: Node, name: bytes) -> bool:
     return node.name == b"annotation-xml" and name == b"svg"
 
 
-def _foreign(parent: Node, name: bytes, attributes: dict[bytes, bytes]) -> Node:
-    point = _POINTS.get((parent.namespace, name), "")
-    if parent.namespace == MATH and name == b"annotation-xml":
+def _pushed(stack: Stack, name: bytes, namespace: str, attributes: dict[bytes, bytes]) -> Stack:
+    point = _POINTS.get((namespace, name), "")
+    if namespace == MATH and name == b"annotation-xml":
         encoding = attributes.get(b"encoding", b"").lower()
         point = "html" if encoding in (b"text/html", b"application/xhtml+xml") else ""
-    return Node(name, parent.namespace, point)
-
-
-def _pushed(stack: Stack, node: Node) -> Stack:
-    return (*stack, node) if len(stack) < _DEPTH else stack
+    return stack if stack and stack.depth >= _DEPTH else Node(name, namespace, point, stack)
 
 
 def _broken_out(stack: Stack) -> Stack:
-    while stack and stack[-1].namespace != HTML and not stack[-1].point:
-        stack = stack[:-1]
+    while stack and stack.namespace != HTML and not stack.point:
+        stack = stack.under
     return stack
-
-
-def _foreign_run(stack: Stack) -> int:
-    for count, node in enumerate(reversed(stack)):
-        if node.namespace == HTML:
-            return count
-    return len(stack)
-
-
-def _last(stack: Stack, name: bytes) -> int:
-    for at in range(len(stack) - 1, -1, -1):
-        if stack[at].name == name:
-            return at
-    return -1

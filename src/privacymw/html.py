@@ -6,7 +6,7 @@ one or more readings of them (`tokenizer.py`), and writes the changes (`outlets.
 
 from privacymw.characters import supported_charset
 from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
-from privacymw.tokenizer import DATA, Reading, Span
+from privacymw.tokenizer import DATA, Finds, Reading, Span
 
 __all__ = ["Edit", "Outlet", "Rewriter", "supported_charset"]
 
@@ -38,7 +38,8 @@ class Rewriter:
         self._buffer = bytearray()
         self._spans: list[Span] = []
         self._forks: list[Reading] = []
-        self._readings = [Reading(self._spans, self._forks)]
+        self._finds: Finds = {}
+        self._readings = [Reading(self._spans, self._forks, self._finds)]
         self._begun = False
 
     @property
@@ -78,23 +79,31 @@ class Rewriter:
     def _advance(self, *, final: bool = False) -> None:
         """Run the hindmost reading until it is not, and so on, so that readings that agree again meet.
 
-        Where it needs more bytes the others wait, lest the outcome hang on how the page is cut into chunks.
+        None goes beyond one that needs more bytes, lest the outcome hang on how the page is cut into chunks.
         """
+        limit = len(self._buffer)
         active = sorted(self._readings, key=_position)
-        while active:
+        while active and active[0].position < limit:
             first = active.pop(0)
-            until = max(active[0].position, first.position + 1) if active else len(self._buffer)
+            until = max(active[0].position, first.position + 1) if active else limit
             if first.run(self._buffer, until):
                 active.append(first)
             elif not final:
-                break
-            if (active and len(self._readings) > 1) or self._forks:
-                active = self._met([*active, *self._forked()])
+                limit = min(limit, first.position)
+            if len(self._readings) > 1 or self._forks:
+                active = self._met(first, active)
 
-    def _met(self, active: list[Reading]) -> list[Reading]:
-        """Keep one of the readings that agree from here on; of those kept the active ones, hindmost first."""
-        self._readings = [*{reading.key(): reading for reading in [*active, *self._readings]}.values()]
-        return sorted((reading for reading in self._readings if reading in active), key=_position)
+    def _met(self, first: Reading, active: list[Reading]) -> list[Reading]:
+        """The active readings, hindmost first, less those that will only repeat another from here on."""
+        for reading in (first, *self._forked()):
+            others = [one for one in self._readings if one is not reading]
+            if any(one.position == reading.position and one.key() == reading.key() for one in others):
+                self._readings = others
+                active = [one for one in active if one is not reading]
+            elif reading is not first:
+                self._readings.append(reading)
+                active.append(reading)
+        return sorted(active, key=_position)
 
     def _forked(self) -> list[Reading]:
         forks = self._forks[: _READINGS - len(self._readings)]
@@ -105,7 +114,7 @@ class Rewriter:
     def _written(self, settled: int) -> bytes:
         """Take from the buffer what every reading is done with, changes made."""
         # Two readings may have found the same tag; it is decided once.
-        spans = sorted({span[:2]: span for span in self._spans}.values(), key=_start)
+        spans = sorted({span[:2]: span for span in self._spans}.values(), key=_place)
         waiting = [span for span in spans if span.end > settled]
         changes = [
             change for span in spans if span.end <= settled for change in self._editor.changes(self._buffer, span)
@@ -117,6 +126,7 @@ class Rewriter:
 
     def _drop(self, count: int, waiting: list[Span]) -> None:
         del self._buffer[:count]
+        self._finds.clear()
         self._spans[:] = [span._replace(start=span.start - count, end=span.end - count) for span in waiting]
         for reading in self._readings:
             reading.shift(count)
@@ -126,7 +136,7 @@ def _rewritten(buffer: bytearray, end: int, changes: list[Change]) -> bytes:
     """The buffer up to `end` with the changes; of two that overlap the one that begins first holds."""
     parts: list[bytes | bytearray] = []
     done = 0
-    for start, stop, new in sorted(changes, key=_start):
+    for start, stop, new in sorted(changes, key=_place):
         if start >= done:
             parts += (buffer[done:start], new)
             done = stop
@@ -138,5 +148,5 @@ def _position(reading: Reading) -> int:
     return reading.position
 
 
-def _start(change: Change | Span) -> int:
-    return change[0]
+def _place(change: Change | Span) -> tuple[int, int]:
+    return change[:2]  # what is put in at a place goes before what is written over it

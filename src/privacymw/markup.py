@@ -19,6 +19,8 @@ TAG = re.compile(
     re.VERBOSE,
 )
 ATTRIBUTE = re.compile(_ATTRIBUTE % ((b"(",) * 4), re.VERBOSE)
+# The beginning of an attribute that is not over yet: its name, and what there is of its value.
+BEGUN = re.compile(rb"""([^\t\n\f\r />][^\t\n\f\r />=]*+)(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+["']?([^>]{0,256}))?""")
 TAG_NAME = re.compile(rb"</?([a-zA-Z][^\t\n\f\r />]*+)")
 
 
@@ -33,10 +35,19 @@ class Attribute(NamedTuple):
 
 def attributes(buffer: bytes | bytearray, start: int, end: int) -> list[Attribute]:
     """The attributes between a tag's name and the end of the tag, duplicates and all, in order."""
-    return [
-        Attribute(found[1].lower(), found.start(1), found.end(), found[2] or found[3] or found[4] or b"")
-        for found in ATTRIBUTE.finditer(buffer, start, end)
-    ]
+    found = []
+    # Not finditer, which would look for an attribute from every blank of a trailing run: the square of it.
+    while one := ATTRIBUTE.match(buffer, start, end):
+        start = one.end()
+        found.append(Attribute(one[1].lower(), one.start(1), start, one[2] or one[3] or one[4] or b""))
+    return found
+
+
+def begun(buffer: bytes | bytearray, start: int, end: int) -> Attribute:
+    """The attribute that begins at `start` and does not end before `end`; of its value the beginning."""
+    one = BEGUN.match(buffer, start, end)
+    assert one, "an attribute begins with its name"
+    return Attribute(one[1].lower(), start, end, one[2] or b"")
 
 
 # The walk: each state eats a run at C speed, then looks at one byte. Every byte of a tag is eaten once,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from privacymw.characters import decode, encode
-from privacymw.markup import TAG_NAME, Attribute, attributes
+from privacymw.markup import TAG_NAME, Attribute, attributes, begun
 from privacymw.tokenizer import CAP, LongTag, Span
 
 _LINKS = {
@@ -81,7 +81,7 @@ class Editor:
     def changes(self, buffer: bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
         if span.part == "overlong":
-            return list(self._disarmed(_element(span.long), attributes(buffer, span.start, span.end)))
+            return list(self._disarmed(_element(span.long), [begun(buffer, span.start, span.end)]))
         if span.part == "later":
             return self._start_tag(buffer, span, _element(span.long), span.start, b"%b ")
         name = TAG_NAME.match(buffer, span.start, span.end)
@@ -137,6 +137,8 @@ class Editor:
         return answer
 
     def _asked(self, element: str, name: str, values: dict[str, str]) -> Mapping[str, str | None]:
+        if element == "base" and self.base is not None:
+            return {}
         before, value = _refresh(values) if element == "meta" else ("", values[name])
         if value is None:
             return {}
@@ -153,9 +155,8 @@ class Editor:
 
     def _based(self, value: str, *, foreign: bool) -> None:
         """Only the first base counts, and it counts for links before it too (HTML 4.2.3)."""
-        if self.base is None:
-            self.base = value
-            self.ambiguous += foreign and self._passed
+        self.base = value
+        self.ambiguous += foreign and self._passed
 
     def _outlet_method(self, name: str, values: dict[str, str]) -> str:
         if name == "action":
@@ -171,7 +172,8 @@ class Editor:
             value = answer.get(name)
             if value is not None and name not in done:
                 done.add(name)
-                yield one.start, one.end, one.name + b'="' + encode(value, self.codec) + b'"'
+                written = bytes(buffer[one.start : one.start + len(one.name)])  # in the author's case
+                yield one.start, one.end, written + b'="' + encode(value, self.codec) + b'"'
             elif name in answer and value is None:
                 # Never nothing: what stood on both sides must not grow together, nor a "=" become a value's.
                 yield one.start, one.end, b"/" if buffer[one.end : one.end + 1] == b"=" else b" "

@@ -6,12 +6,13 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from privacymw import __version__
 from privacymw.errors import StoreError
 from privacymw.folder import DataFolder
 from privacymw.settings import Row, Settings
+from privacymw.store import Terms
 
 log = logging.getLogger("privacymw")
 
@@ -25,6 +26,19 @@ _WANTED: Final = {
     "PRIVACYMW_TRUSTED_PROXIES": "127.0.0.1",
     "PRIVACYMW_NOTICE_EFFECTIVE": "2026-01-31",
 }
+
+
+class LogPlace(NamedTuple):
+    """Where addresses are logged, or would be: the store's URL, the folder of the keys, and how long."""
+
+    url: str
+    keys: Path
+    terms: Terms
+
+    def document(self) -> dict[str, Any]:
+        """For `running.json`; a URL that may hold a password stays out of it."""
+        url = self.url if self.url.startswith("sqlite:") else ""
+        return {"store": url, "keys": str(self.keys), "terms": self.terms._asdict()}
 
 
 def table(settings: Settings) -> list[dict[str, str]]:
@@ -44,14 +58,19 @@ def _line(row: Row) -> dict[str, str]:
     }
 
 
-def announce(settings: Settings, folder: DataFolder | None) -> None:
-    """Writes `running.json` and logs the start; of several workers under one parent, the first does."""
+def announce(settings: Settings, folder: DataFolder | None, place: LogPlace | None = None) -> None:
+    """Writes `running.json` and logs the start; of several workers under one parent, the first does.
+
+    `data` says where the folder was, so that the paths below it can be found in a copy of it.
+    """
     document = {
         "version": __version__,
         "pid": os.getpid(),
         "parent": os.getppid(),
         "started": int(time.time()),
         "settings": table(settings),
+        "data": str(folder.path) if folder is not None else "",
+        "log": place.document() if place is not None else None,
     }
     before = read_running(folder.path) if folder is not None else None
     same = before is not None and all(before.get(key) == document[key] for key in ("parent", "settings"))
@@ -68,7 +87,7 @@ def read_running(folder: Path) -> dict[str, Any] | None:
         document: dict[str, Any] = json.loads((folder / RUNNING).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return document
+    return document if isinstance(document, dict) else None
 
 
 def _first_lines(settings: Settings, folder: DataFolder | None) -> str:

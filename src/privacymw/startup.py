@@ -28,7 +28,7 @@ from privacymw.promises.choices import Choices
 from privacymw.promises.confidential import Confidential
 from privacymw.promises.notice import Notice, compiled, who_we_are
 from privacymw.promises.outbound import Outbound
-from privacymw.running import announce
+from privacymw.running import LogPlace, announce
 from privacymw.seal import KEY_BYTES, LinkSeal
 from privacymw.settings import Group, Settings, read
 from privacymw.store import open_journal, open_keys, open_store
@@ -74,6 +74,27 @@ class Policy(NamedTuple):
         assert isinstance(organisation, Organisation)
         promises = tuple(each for each in groups.values() if isinstance(each, Promise))
         return cls(site, organisation, promises, settings)
+
+    @property
+    def addresses(self) -> Addresses:
+        """The promise about the log of addresses."""
+        return next(each for each in self.promises if isinstance(each, Addresses))
+
+    def log_place(self, data: Path | None) -> LogPlace | None:
+        """Where addresses are logged, if they are, with this data folder; None where there is no place."""
+        site = self.site
+        if site.store.lower() == "none" or (data is None and not (site.store and site.keys)):
+            return None
+        base = data or Path()
+        keys = Path(site.keys).absolute() if site.keys else base / "keys"
+        return LogPlace(_absolute(site.store) or f"{_SQLITE}{base / 'log.sqlite'}", keys, self.addresses.terms)
+
+    def means(self) -> Means:
+        """What a start with these settings would have to keep promises with; touches nothing."""
+        data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
+        logs = self.addresses.logged and self.site.mode == "on" and self.log_place(data) is not None
+        secret = bool(self.site.secret_key) or data is not None
+        return Means(secret=secret, store=logs, leaving=self.leaving)
 
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
@@ -168,7 +189,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         count=tally.count,
         close=close,
     )
-    announce(policy.settings, folder)
+    announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
     return Started(policy, services, pipeline)
 
 
@@ -203,20 +224,25 @@ def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
 
 def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     """The address log, where something is to be logged and there is a place for it."""
-    site = policy.site
-    addresses = next((each for each in policy.promises if isinstance(each, Addresses)), None)
-    nowhere = site.store.lower() == "none" or (folder is None and not site.store)
-    if addresses is None or not addresses.logged or nowhere or site.mode != "on":
+    site, addresses = policy.site, policy.addresses
+    data = folder.path if folder is not None else None
+    if not addresses.logged or site.mode != "on":
         return None
-    if folder is None and not site.keys:
+    if data is None and site.store.lower() not in ("", "none") and not site.keys:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
-    base = folder.path if folder is not None else Path()
-    url = site.store or f"{_SQLITE}{base / 'log.sqlite'}"
-    keys = open_keys(Path(site.keys) if site.keys else base / "keys", addresses.terms)
-    store = open_store(url, max_bytes=addresses.max_size)
-    journal = open_journal(store, keys, data=folder.path if folder is not None else None)
+    place = policy.log_place(data)
+    if place is None:
+        return None
+    keys = open_keys(place.keys, place.terms)
+    journal = open_journal(open_store(place.url, max_bytes=addresses.max_size), keys, data=data)
     journal.start()
     return journal
+
+
+def _absolute(url: str) -> str:
+    """The URL of a store that is found from every folder, as the command line has to."""
+    path = url.removeprefix(_SQLITE)
+    return f"{_SQLITE}{Path(path).absolute()}" if path != url and path else url
 
 
 def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:

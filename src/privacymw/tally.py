@@ -1,6 +1,7 @@
 """Counters for an operator: kinds and names, never a visitor, an address or a URL."""
 
 import contextlib
+import json
 import os
 import threading
 import time
@@ -91,19 +92,31 @@ def read_counts(folder: Path) -> dict[str, dict[str, int]]:
     """The sums over all processes that wrote into a data folder.
 
     Raises:
-        StoreError: a file is not one of ours.
+        StoreError: a file is not one of ours, or cannot be read.
     """
-    import json
+    return read_counts_since(folder)[0]
 
+
+def read_counts_since(folder: Path) -> tuple[dict[str, dict[str, int]], int | None]:
+    """The same sums, and since when (Unix seconds) they are counted; None where nothing is."""
     total: dict[str, dict[str, int]] = {}
+    begun: list[int] = []
     for path in sorted(folder.glob(f"{FOLDER}-*.json")):
-        try:
-            counts: dict[str, dict[str, int]] = json.loads(path.read_text(encoding="utf-8"))["counts"]
-        except (ValueError, KeyError, TypeError):
-            raise StoreError(f"{path} is no file of counts: remove it") from None
+        since, counts = _read(path)
+        begun.append(since)
         for kind, names in counts.items():
             _add(total.setdefault(kind, {}), names)
-    return total
+    return total, min(begun, default=None)
+
+
+def _read(path: Path) -> tuple[int, dict[str, dict[str, int]]]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return int(document["since"]), {kind: dict(names) for kind, names in document["counts"].items()}
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StoreError(f"{path} is no file of counts: remove it") from None
 
 
 def _add(total: dict[str, int], names: dict[str, int]) -> None:

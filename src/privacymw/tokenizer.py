@@ -7,7 +7,7 @@ on or off, old or new rules for `select`) it forks, and `html.py` follows both u
 import re
 from typing import NamedTuple
 
-from privacymw.foreign import Stack, closed, is_foreign, opened
+from privacymw.foreign import Stack, bared, closed, is_foreign, opened
 from privacymw.markup import BEFORE, END, NAME, TAG, TAG_NAME, attributes, starts_attribute, walk
 
 CAP = 65_536  # bytes of one tag or attribute held back before it is handed on in parts
@@ -19,6 +19,8 @@ _RAW = {name.encode(): name for name in (*_RAW_TEXT, "script", "plaintext")}
 _ROOTS = frozenset((b"svg", b"math"))
 _LINKS = frozenset((b"a", b"area", b"form", b"button", b"input", b"meta", b"base"))
 _LINK_ENDS = frozenset((b"a", b"form"))
+_MARK = re.compile(rb"<(?![^a-zA-Z/!?])")  # any other "<" is text (HTML 13.2.5.6)
+_EITHER = frozenset((b"mglyph", b"malignmark"))  # in `<mi>`: foreign, unless an HTML element is open in it
 _HEAD_NAME = re.compile(rb"/?[^\t\n\f\r />]*+")
 _NOTED = _LINKS | _RAW.keys() | _ROOTS | {b"select", b"template", b"col"}
 
@@ -97,15 +99,21 @@ class Span(NamedTuple):
     long: LongTag | None = None
 
 
+# By mode: from where the buffer was searched, where the find starts (its end: nowhere), and the find.
+# Readings share it, else each of many forks would search the rest of the buffer for the same end tag.
+Finds = dict[str, tuple[int, int, bytes]]
+
+
 class Reading:
     """One way to read the page. `position` is what it has made its mind up about."""
 
-    def __init__(self, spans: list[Span], forks: list["Reading"], mode: str = DATA) -> None:
+    def __init__(self, spans: list[Span], forks: list["Reading"], finds: Finds, mode: str = DATA) -> None:
         self.mode = mode
         self.position = 0
-        self.stack: Stack = ()
+        self.stack: Stack = None
         self._spans = spans  # shared by all readings of a page, as is:
         self._forks = forks
+        self._finds = finds
         self._dubious = frozenset[bytes]()  # open elements in which parsers of different age drop tags
         self._templates = 0
         self._at = 0  # inside an unfinished tag: how far the walk has come, its state,
@@ -129,6 +137,7 @@ class Reading:
 
     def run(self, buffer: bytearray, until: int) -> bool:
         """Read to `until` or to a fork; False where more bytes are needed first."""
+        # Never beyond it: a reading ahead meets no other, and each fork would read the whole buffer again.
         while self.position < until and not self._forks:
             step = _STEPS.get(self.mode, Reading._skip)
             if not step(self, buffer):
@@ -137,20 +146,28 @@ class Reading:
 
     def _skip(self, buffer: bytearray) -> bool:
         skip = _SKIPS[self.mode]
-        found = skip.find.search(buffer, self.position)
-        if found is None:
+        start, find = self._find(skip.find, buffer)
+        if not find:
             self.position = max(self.position, len(buffer) - skip.keep)
             return False
-        self.mode, offset = skip.leads[found[0].lower()]
-        self.position = found.start() + offset
+        self.mode, offset = skip.leads[find]
+        self.position = start + offset
         return True
 
+    def _find(self, pattern: re.Pattern[bytes], buffer: bytearray) -> tuple[int, bytes]:
+        since, start, find = self._finds.get(self.mode, (0, -1, b""))
+        if not since <= self.position <= start:
+            found = pattern.search(buffer, self.position)
+            start, find = (found.start(), found[0].lower()) if found else (len(buffer), b"")
+            self._finds[self.mode] = self.position, start, find
+        return start, find
+
     def _data(self, buffer: bytearray) -> bool:
-        start = buffer.find(b"<", self.position)
-        if start < 0:
+        mark = _MARK.search(buffer, self.position)
+        if mark is None:
             self.position = len(buffer)
             return False
-        self.position = start
+        self.position = start = mark.start()
         tag = TAG.match(buffer, start)
         if tag is None:
             return self._no_whole_tag(buffer)
@@ -178,6 +195,8 @@ class Reading:
         """The mode and offset after a "<" that begins no tag (HTML 13.2.5.42, 13.2.5.43)."""
         if head == b"<![CDATA[" and is_foreign(self.stack):
             return "cdata", 9
+        if head == b"<![CDATA[" and self.stack:
+            self._fork().stack = bared(self.stack)  # and there it is seen again, in svg or math
         return next((lead for start, lead in _DECLARATIONS.items() if head.startswith(start)), (DATA, 1))
 
     def _in_tag(self, buffer: bytearray) -> bool:
@@ -248,6 +267,8 @@ class Reading:
 
     def _opened(self, name: bytes, found: dict[bytes, bytes], empty: bool) -> None:
         before = self.stack
+        if name in _EITHER and before and not is_foreign(before):
+            self._fork().stack = opened(bared(before), name, found, empty)[0]
         self.stack, html = opened(before, name, found, empty)
         if html and name in _RAW:
             dropped = self._drops(name)
@@ -268,7 +289,7 @@ class Reading:
         return b"col" in self._dubious or (b"select" in self._dubious and name != b"script")
 
     def _fork(self) -> "Reading":
-        other = Reading(self._spans, self._forks)
+        other = Reading(self._spans, self._forks, self._finds)
         other.__dict__.update(self.__dict__)
         self._forks.append(other)
         return other

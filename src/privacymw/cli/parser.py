@@ -1,0 +1,142 @@
+"""What can be typed: verbs, options, and their help. `docs/commands.md` is made from this."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from privacymw import __version__
+from privacymw.cli import values
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose usage errors end with 1: 2 says that a promise is broken."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
+
+
+_EPILOG: Final = "exit codes: 0 all is held, 1 usage or environment, 2 a promise is broken"
+
+
+def parsed(program: str, arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; `server` holds what follows `--`, which argparse would not keep apart from our own."""
+    top = parser(program)
+    own, server = list(arguments), []
+    if "--" in own:
+        own, server = own[: own.index("--")], own[own.index("--") + 1 :]
+    options = top.parse_args(own)
+    if server and "server" not in options:
+        top.error(f"nothing may follow -- here: {' '.join(server)}")
+    options.server = server
+    return options
+
+
+def parser(program: str = "privacymw") -> Parser:
+    """The parser of all verbs; the options it gives name what to call in `verb`, as `module:function`."""
+    top = Parser(
+        prog=program,
+        description="Look at a site that runs under privacymw, and try settings before it does.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"privacymw {__version__}")
+    verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _addresses(verbs)
+    _settings(verbs)
+    _rollout(verbs)
+    _preview(verbs)
+    _run(verbs)
+    return top
+
+
+_Verbs = argparse._SubParsersAction  # the only name of its type
+
+
+def _verb(verbs: "_Verbs[Parser]", name: str, calls: str, text: str, *, data: bool = True) -> Parser:
+    """A verb with the options that all of them have."""
+    added = verbs.add_parser(name, help=text[0].lower() + text[1:].rstrip("."), description=text, allow_abbrev=False)
+    added.set_defaults(verb=calls)
+    if data:
+        added.add_argument("--data", metavar="PATH", help="the site's data folder (default: found by itself)")
+    return added
+
+
+def _json(verb: argparse._ActionsContainer) -> None:
+    verb.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _addresses(verbs: "_Verbs[Parser]") -> None:
+    text = "Read, purge and verify the log of addresses."
+    group = verbs.add_parser("addresses", help=text[0].lower() + text[1:-1], description=text, allow_abbrev=False)
+    below = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    rows = _verb(below, "list", "addresses:rows", "List the requests of the log, the newest last.")
+    when = "a time ago such as 1h or 2d, or a time in UTC such as 2026-01-31T12:00"
+    rows.add_argument("--since", type=values.moment, metavar="WHEN", help=f"not before: {when}")
+    rows.add_argument("--until", type=values.moment, metavar="WHEN", help="before: the same")
+    rows.add_argument(
+        "--status", type=values.statuses, default=(), metavar="CODES", help="only these: 404, 5xx, or 4xx,500"
+    )
+    rows.add_argument("--address", help="only this client; found as long as its key lives")
+    rows.add_argument("--network", metavar="NET", help="only this network, such as 203.0.113.0/24")
+    rows.add_argument(
+        "--limit", type=values.count, default=100, metavar="N", help="the newest so many; 0 for all (default: 100)"
+    )
+    _json(rows)
+
+    purge = _verb(
+        below, "purge", "addresses:purge", "Destroy overdue keys and take their rows away, as the site does itself."
+    )
+    purge.add_argument("--yes", action="store_true", help="do not ask")
+    _json(purge)
+
+    verify = _verb(
+        below,
+        "verify",
+        "addresses:verify",
+        "Look for evidence that the retention is kept; exit code 2 where it is not.",
+    )
+    _json(verify)
+
+
+def _settings(verbs: "_Verbs[Parser]") -> None:
+    verb = _verb(verbs, "settings", "settings:settings", "Show the settings in force, and where each comes from.")
+    verb.add_argument("--running", action="store_true", help="those with which the site was started")
+    form = verb.add_mutually_exclusive_group()
+    _json(form)
+    form.add_argument("--markdown", action="store_true", help="print all settings as a table for documents")
+
+
+def _rollout(verbs: "_Verbs[Parser]") -> None:
+    text = "Show what PRIVACYMW_MODE=observe has counted: what would change with PRIVACYMW_MODE=on."
+    _json(_verb(verbs, "rollout", "rollout:rollout", text))
+
+
+def _preview(verbs: "_Verbs[Parser]") -> None:
+    text = "Show the policy page that settings give, and the lines that set them; makes no folder and no store."
+    verb = _verb(verbs, "preview", "preview:preview", text, data=False)
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="the page as text (default)")
+    form.add_argument("--html", action="store_true", help="the page as HTML; the lines go to standard error")
+    _json(form)
+    verb.add_argument(
+        "settings",
+        nargs="*",
+        type=values.assignment,
+        metavar="NAME=VALUE",
+        help="settings to try over the environment, such as ADDRESSES_RETENTION=7d",
+    )
+
+
+def _run(verbs: "_Verbs[Parser]") -> None:
+    text = "Serve an app with privacymw in front of it, under the installed gunicorn (WSGI) or uvicorn (ASGI)."
+    verb = _verb(verbs, "run", "run:run", text, data=False)
+    verb.add_argument("app", metavar="MODULE:APP", help="such as portal:app, or portal:create_app()")
+    kind = verb.add_mutually_exclusive_group()
+    kind.add_argument("--wsgi", dest="kind", action="store_const", const="wsgi", help="it is a WSGI app")
+    kind.add_argument("--asgi", dest="kind", action="store_const", const="asgi", help="it is an ASGI app")
+    verb.add_argument("--bind", metavar="HOST:PORT", default="127.0.0.1:8000", help="default: 127.0.0.1:8000")
+    verb.epilog = "What follows -- goes to the server: privacymw run portal:app -- --workers 2"
+    verb.set_defaults(server=())

@@ -1,0 +1,66 @@
+"""`privacymw run`: an app that knows nothing of privacymw, under the server that is installed."""
+
+import inspect
+import os
+import sys
+from argparse import Namespace
+from importlib.util import find_spec
+from typing import Any, Final, NoReturn
+
+from privacymw.cli.target import VARIABLE, load
+from privacymw.errors import SettingsError, StoreError
+
+_SERVERS: Final = {"wsgi": "gunicorn", "asgi": "uvicorn"}
+
+
+def run(options: Namespace) -> NoReturn:
+    """`run`: becomes the server."""
+    from privacymw.startup import Policy
+
+    Policy.from_env()  # all faults before a server has workers that could each tell them
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - where both servers look for the app
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    kind = options.kind or kind_of(load(options.app), options.app)
+    server = _SERVERS[kind]
+    if find_spec(server) is None:
+        raise StoreError(
+            f"{options.app} is a {kind.upper()} app, and {server} is not installed.\nTo paste: pip install {server}"
+        )
+    os.environ[VARIABLE] = options.app
+    target = f"privacymw.cli.target:{kind}"
+    command = _gunicorn(options.bind, target) if kind == "wsgi" else _uvicorn(options.bind, target)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", server, *command, *options.server])  # noqa: S606 - no shell
+
+
+def _gunicorn(bind: str, target: str) -> list[str]:
+    return ["--bind", bind, f"{target}()"]
+
+
+def _uvicorn(bind: str, target: str) -> list[str]:
+    if bind.startswith("unix:"):
+        return ["--factory", "--uds", bind.removeprefix("unix:"), target]
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdigit():
+        raise SettingsError(f"--bind {bind}: allowed are HOST:PORT, [::1]:8000 and unix:PATH")
+    return ["--factory", "--host", host.strip("[]"), "--port", port, target]
+
+
+def kind_of(app: Any, name: str) -> str:
+    """`wsgi` or `asgi`, by how the app wants to be called (PEP 3333; the ASGI specification).
+
+    Raises:
+        SettingsError: the signature does not say.
+    """
+    call = app if inspect.isroutine(app) else getattr(app, "__call__", app)  # noqa: B004 - its signature is wanted
+    if inspect.iscoroutinefunction(call):
+        return "asgi"
+    try:
+        taken = [each for each in inspect.signature(call).parameters.values() if each.default is each.empty]
+    except (TypeError, ValueError):
+        taken = []
+    positional = [each for each in taken if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    try:
+        return {2: "wsgi", 3: "asgi"}[len(positional)]
+    except KeyError:
+        raise SettingsError(f"{name}: it does not show whether it is WSGI or ASGI; add --wsgi or --asgi") from None
