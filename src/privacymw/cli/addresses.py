@@ -9,7 +9,7 @@ from privacymw.cli.site import find
 from privacymw.errors import StoreError
 
 if TYPE_CHECKING:
-    from privacymw.store.evidence import Finding
+    from privacymw.store.base import Finding
     from privacymw.store.reader import Entry
 
 _HEAD = ("time (UTC)", "client", "method", "status", "ms", "route")
@@ -45,7 +45,7 @@ def purge(options: Namespace) -> int:
     with find(options.data).log() as log:
         overdue = [info for info in log.keys.home.live() if log.keys.now() >= log.keys.deadline(info)]
         if not options.yes:
-            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys_folder}, and take their rows away?")
+            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys.home.shown}, and take their rows away?")
         died = log.purge()
     if options.json:
         show.document({"keys_destroyed": died})
