@@ -22,9 +22,7 @@ def bytes_in(folder, *needles):
 def small_disk(folder, size="1m"):
     """A tmpfs of its own; needs root."""
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True
-    )
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"no full disk without root: {mounted.stderr.decode().strip()}")
     try:

@@ -12,9 +12,9 @@ from wsgiref.validate import validator
 import trio
 
 from privacymw import asgi, wsgi
-from privacymw.address import Forwarding, Origin
 from privacymw.asgi import Message, Receive, Scope, Send
 from privacymw.core import Exchange, Job, Keeper, Outcome, Reply, text_reply
+from privacymw.forwarding import Forwarding, Origin
 from privacymw.headers import Context, Header, Pair, Pairs, append, first, replace, without
 from privacymw.pipeline import Pipeline
 

@@ -19,9 +19,7 @@ def seen(path: str, scheme: str, peer: str, headers: Iterable[tuple[str, str]]) 
 def wsgi(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
     print("the WSGI app was asked", flush=True)
     headers = (
-        (name[5:].replace("_", "-").lower(), value)
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
+        (name[5:].replace("_", "-").lower(), value) for name, value in environ.items() if name.startswith("HTTP_")
     )
     body = seen(environ["PATH_INFO"], environ["wsgi.url_scheme"], environ["REMOTE_ADDR"], headers)
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
@@ -36,7 +34,5 @@ async def asgi(
     print("the ASGI app was asked", flush=True)
     headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     body = seen(scope["path"], scope["scheme"], scope["client"][0], headers)
-    await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
-    )
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": body})

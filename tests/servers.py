@@ -85,9 +85,7 @@ class Certificate:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(x509.KeyUsage(**usage), critical=True)
             .add_extension(identifier, critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
             .sign(key, hashes.SHA256())
         )
         made = cls(folder / "certificate.pem", folder / "key.pem")
@@ -140,9 +138,7 @@ http {{
 
 
 @contextlib.contextmanager
-def nginx(
-    upstream: Server, *, certificate: Certificate, prefix: str = "", forwarded: bool = True
-) -> Iterator[Server]:
+def nginx(upstream: Server, *, certificate: Certificate, prefix: str = "", forwarded: bool = True) -> Iterator[Server]:
     """nginx ending TLS in front of `upstream`, whose paths appear under `prefix` ("" or "/portal").
 
     `forwarded` says whether it adds X-Forwarded-For, -Proto, -Host and -Prefix; what a client sends of these

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacymw.address import Forwarding, network, network_text, pack, unpack
+from privacymw.address import network, network_text, pack, unpack
 from privacymw.errors import SettingsError
+from privacymw.forwarding import Forwarding
 
 PROXY, INNER = "10.0.0.1", "10.9.9.9"
 TRUSTED = ("10.0.0.0/8", "2001:db8:ffff::/48")
@@ -196,9 +197,7 @@ def test_a_unix_socket_is_trusted_only_if_named(peer):
         None,
         False,
     )
-    assert (
-        client(("unix", "10.0.0.0/8"), peer=peer, x_forwarded_for=f"203.0.113.9, {INNER}")[0] == "203.0.113.9"
-    )
+    assert client(("unix", "10.0.0.0/8"), peer=peer, x_forwarded_for=f"203.0.113.9, {INNER}")[0] == "203.0.113.9"
 
 
 OCTET = st.integers(1, 254)
@@ -215,18 +214,14 @@ def test_what_a_visitor_writes_on_the_left_never_counts(junk, visitor, hops):
     assert client(TRUSTED, forwarded=", ".join(elements))[0] == visitor
 
 
-@given(
-    st.dictionaries(st.sampled_from(["forwarded", "x_forwarded_for", "x_forwarded_proto"]), JUNK), st.text()
-)
+@given(st.dictionaries(st.sampled_from(["forwarded", "x_forwarded_for", "x_forwarded_proto"]), JUNK), st.text())
 def test_no_header_raises(headers, peer):
     for trusted in ((), TRUSTED, ("3",), ("unix", *TRUSTED)):
         client(trusted, peer=peer, **headers)
         client(trusted, **headers)
 
 
-@pytest.mark.parametrize(
-    "unit", ['"', ",", '",', "for=10.0.0.1, ", 'for="10.0.0.1", ', "a=b;", "\\", "10.0.0.1, "]
-)
+@pytest.mark.parametrize("unit", ['"', ",", '",', "for=10.0.0.1, ", 'for="10.0.0.1", ', "a=b;", "\\", "10.0.0.1, "])
 def test_eight_kilobytes_of_junk_are_cheap(unit):
     headers = {"forwarded": (unit * 8192)[:8192], "x-forwarded-for": (unit * 8192)[:8192]}
     forwarding = Forwarding(TRUSTED)

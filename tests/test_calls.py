@@ -113,9 +113,9 @@ FACES: dict[str, tuple[Any, Any, Any]] = {
 }
 
 PINNED = {  # less in 3.12, which runs comprehensions in place (PEP 709)
-    (3, 11): {("wsgi", "none"): 37, ("wsgi", "nine"): 86, ("asgi", "none"): 40, ("asgi", "nine"): 112},
-    (3, 12): {("wsgi", "none"): 35, ("wsgi", "nine"): 72, ("asgi", "none"): 39, ("asgi", "nine"): 96},
-    (3, 13): {("wsgi", "none"): 35, ("wsgi", "nine"): 72, ("asgi", "none"): 39, ("asgi", "nine"): 96},
+    (3, 11): {("wsgi", "none"): 35, ("wsgi", "nine"): 81, ("asgi", "none"): 39, ("asgi", "nine"): 101},
+    (3, 12): {("wsgi", "none"): 33, ("wsgi", "nine"): 68, ("asgi", "none"): 37, ("asgi", "nine"): 85},
+    (3, 13): {("wsgi", "none"): 33, ("wsgi", "nine"): 68, ("asgi", "none"): 37, ("asgi", "nine"): 85},
 }
 
 

@@ -10,9 +10,9 @@ from itsdangerous import TimestampSigner
 
 from faces import Direct
 from privacymw import cookie
-from privacymw.address import Origin
 from privacymw.cookie import NO_CHOICE, SITES, TOKEN_BYTES, UNVERIFIED, Choice, PreferenceCookie, decoded, encoded
 from privacymw.core import Exchange
+from privacymw.forwarding import Origin
 from privacymw.headers import COOKIE_MAX_AGE
 from privacymw.pipeline import Pipeline
 from sites import HOST, OTHER_SECRET, SECRET

@@ -25,9 +25,7 @@ def nobody_listens(port: str) -> bool:
 
 
 def test_once_makes_its_visits_and_ends() -> None:
-    done = subprocess.run(
-        [*DEMO, "--once"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([*DEMO, "--once"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert not re.search(r"^  no  ", done.stdout, re.MULTILINE), done.stdout

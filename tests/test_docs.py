@@ -52,7 +52,9 @@ def environment() -> dict[str, str]:
 @contextlib.contextmanager
 def served(command: str, folder: Path) -> Iterator[str]:
     """The server of a block, until it answers on the port that the README names."""
-    process = subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=folder, env=environment(), start_new_session=True)
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec env {command}"], cwd=folder, env=environment(), start_new_session=True
+    )
     try:
         wait(process)
         yield "http://127.0.0.1:5000"
@@ -95,6 +97,7 @@ def test_the_commands_say_what_the_readme_says(place: Path) -> None:
     observed = next(each for each in servers if "MODE=observe" in each)
     with served(observed, place) as url:
         get(url + "/")
+        time.sleep(1.5)  # counts are written a second later
     assert "www.example.com" in run("privacymw rollout", place), "links by host"
     with served(servers[0], place) as url, contextlib.suppress(urllib.error.HTTPError):
         get(url + "/nowhere")

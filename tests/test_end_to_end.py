@@ -23,6 +23,7 @@ APPS = Path(__file__).parent / "apps"
 SEEN = "198.51.100.23"
 SHORT = {"PRIVACYMW_ADDRESSES_RETENTION": "4s", "PRIVACYMW_ADDRESSES_EPOCH": "1s"}
 TERMS = Terms(retention=4.0, epoch=1.0)
+MONTH = Terms(30 * DAY)
 
 
 def served(kind: str, data: Path, **env: str) -> contextlib.AbstractContextManager[Server]:
@@ -41,7 +42,7 @@ def until(what: Callable[[], bool], seconds: float = 10) -> bool:
     return True
 
 
-def rows(data: Path, terms: Terms = Terms(30 * DAY)) -> list[str | None]:
+def rows(data: Path, terms: Terms = MONTH) -> list[str | None]:
     return [entry.address for entry in open_log(data, terms=terms).rows()]
 
 
@@ -90,9 +91,7 @@ def test_every_answer_is_logged_also_where_the_app_raises(kind: str, data: Path)
 
 @pytest.mark.parametrize("kind", ["gunicorn", "uvicorn"])
 @pytest.mark.parametrize("redirect", ["auto", "on"])
-def test_behind_a_proxy_nobody_told_us_about(
-    kind: str, redirect: str, data: Path, certificate: Certificate
-) -> None:
+def test_behind_a_proxy_nobody_told_us_about(kind: str, redirect: str, data: Path, certificate: Certificate) -> None:
     """A first deploy behind TLS: no loop, and the proxy is not taken for the visitor in silence."""
     env = {"PRIVACYMW_TRANSPORT_REDIRECT": redirect, "FORWARDED_ALLOW_IPS": ""}
     with served(kind, data, **env) as upstream, nginx(upstream, certificate=certificate) as proxy:
@@ -170,3 +169,13 @@ def test_a_folder_that_cannot_be_written_refuses_the_start_with_two_ways_out(tmp
     assert ended.returncode == 1
     assert "Two ways out" in ended.stderr
     assert "PRIVACYMW_DATA=none" in ended.stderr
+
+
+@pytest.mark.parametrize("mode", ["observe", "off"])
+def test_a_log_of_before_ends_on_time_in_every_mode(mode: str, data: Path) -> None:
+    with served("gunicorn", data, **SHORT) as server:
+        httpx.get(server.url, trust_env=False)
+        assert until(lambda: rows(data, TERMS) == ["127.0.0.1"], 3)
+    with served("gunicorn", data, PRIVACYMW_MODE=mode, **SHORT):
+        assert until(lambda: len(open_keys(data / "keys", TERMS, create=False).home.gone()) > 0)
+        assert until(lambda: not rows(data, TERMS), 8)

@@ -97,9 +97,7 @@ def test_a_members_claims_are_not_stored(visitor: httpx.Client) -> None:
 def test_the_readme_shows_the_lines_of_the_portal(example: str) -> None:
     readme = (EXAMPLES / example / "README.md").read_text()
     portal = (EXAMPLES / example / "portal.py").read_text()
-    shown = [
-        line for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) for line in block.split("\n")
-    ]
+    shown = [line for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) for line in block.split("\n")]
     assert len([line for line in shown if line]) == 4
     assert all(line in portal for line in shown)
 
@@ -113,9 +111,7 @@ def test_registration_with_the_token_of_the_form_succeeds(visitor: httpx.Client)
 
 @pytest.mark.parametrize("token", [None, "", "none", "forged", "fälschung"])
 @pytest.mark.parametrize("opened", [True, False])
-def test_registration_without_the_token_is_refused(
-    visitor: httpx.Client, token: str | None, opened: bool
-) -> None:
+def test_registration_without_the_token_is_refused(visitor: httpx.Client, token: str | None, opened: bool) -> None:
     if opened:
         visitor.get("/register")
     answer = visitor.post("/register", data=PERSON if token is None else {**PERSON, "csrf_token": token})

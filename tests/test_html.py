@@ -52,9 +52,7 @@ class Recorder(Reading):
     def _tag(self, buffer: bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
         found = attributes(buffer, span.start + 1 + closing + len(name), span.end)
         values = {decode(one.name, "utf-8"): decode(one.value, "utf-8") for one in reversed(found)}
-        self.tags.append(
-            ("EndTag" if closing else "StartTag", decode(name, "utf-8"), {} if closing else values)
-        )
+        self.tags.append(("EndTag" if closing else "StartTag", decode(name, "utf-8"), {} if closing else values))
 
     def read(self, parts: Iterator[bytes]) -> list[tuple[str, str, dict[str, str]]]:
         buffer = bytearray()
@@ -166,9 +164,7 @@ def test_no_link_slips_shrunk(page: bytes) -> None:
     assert not ways_out(rewrite([page]))
 
 
-@pytest.mark.parametrize(
-    ("element", "attribute"), [(tag, name) for tag in ORACLE for name in ORACLE[tag][:1]]
-)
+@pytest.mark.parametrize(("element", "attribute"), [(tag, name) for tag in ORACLE for name in ORACLE[tag][:1]])
 def test_oracle_catches_a_planted_slip(element: str, attribute: str) -> None:
     def careless(outlet: Outlet) -> Edit | None:
         planted = (outlet.element, outlet.attribute) == (element, attribute)

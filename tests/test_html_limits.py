@@ -62,9 +62,7 @@ def cost(row: str, size: int, chunk: int) -> float:
 def test_time_is_linear(row: str, chunk: int) -> None:
     """Eight times the page may cost 24 times the time on a noisy machine; a square would cost 64."""
     small, large = 8_000, 64_000
-    assert min(cost(row, large, chunk) for _ in range(2)) < 24 * (
-        min(cost(row, small, chunk) for _ in range(3)) + 1e-3
-    )
+    assert min(cost(row, large, chunk) for _ in range(2)) < 24 * (min(cost(row, small, chunk) for _ in range(3)) + 1e-3)
 
 
 def resident() -> int:

@@ -176,9 +176,7 @@ def test_attributes_are_told() -> None:
 def test_written_values_are_read_back(value: str) -> None:
     node = LexborHTMLParser(changed(b"<a href=x>", href=value).decode()).css_first("a")
     assert node is not None
-    assert (node.attributes["href"] or "") == value.replace("\r\n", "\n").replace("\r", "\n").replace(
-        "\0", "\ufffd"
-    )
+    assert (node.attributes["href"] or "") == value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
 
 # --- encodings
@@ -207,9 +205,7 @@ def test_no_trail_byte_is_markup(label: str) -> None:
         assert not set(data) & set(b"<>\"'=&/-! \t\n\f\r"), (label, hex(code), data)
 
 
-@pytest.mark.parametrize(
-    "label", ["utf-16", "utf-16le", "iso-2022-jp", "hz-gb-2312", "utf-7", "unicode", "x", ""]
-)
+@pytest.mark.parametrize("label", ["utf-16", "utf-16le", "iso-2022-jp", "hz-gb-2312", "utf-7", "unicode", "x", ""])
 def test_what_cannot_be_scanned_is_refused(label: str) -> None:
     assert supported_charset(label) is None
     with pytest.raises(ValueError, match="cannot be rewritten"):
@@ -226,9 +222,7 @@ def test_labels_are_a_browsers(label: str, codec: str) -> None:
 @pytest.mark.parametrize("label", SUPPORTED)
 def test_values_are_decoded_and_encoded(label: str) -> None:
     codec = supported_charset(label) or ""
-    text = "/\u2014\u8868\u80fd\u044f\u00fc".encode(codec, "ignore").decode(
-        codec
-    )  # trail bytes: "\\" and "@"
+    text = "/\u2014\u8868\u80fd\u044f\u00fc".encode(codec, "ignore").decode(codec)  # trail bytes: "\\" and "@"
     assert values(b"<a href='%b'>" % text.encode(codec), label) == [text]
     page = changed(b"<a href=x>", charset=label, href=text + "\U0001f600")
     assert decode(page.split(b'"')[1], codec) == text + "\U0001f600"

@@ -135,9 +135,7 @@ def test_no_token_raises(token):
     assert LinkSeal([("a", KEY)]).open("a." + token) is None
 
 
-@pytest.mark.parametrize(
-    "keys", [[], [("a", KEY), ("a", OTHER)], [("a b", KEY)], [("", KEY)], [("a", b"short")]]
-)
+@pytest.mark.parametrize("keys", [[], [("a", KEY), ("a", OTHER)], [("a b", KEY)], [("", KEY)], [("a", b"short")]])
 def test_keys_that_cannot_be_used_are_refused_without_showing_them(keys):
     with pytest.raises(SettingsError) as caught:
         LinkSeal(keys)

@@ -123,9 +123,7 @@ def test_one_who_does_not_listen_to_sigterm_is_ended_with_its_children() -> None
         "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "child = subprocess.Popen(['sleep', '60']); print('ready', flush=True); child.wait()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         stop(process, seconds=0.2)
@@ -135,9 +133,7 @@ def test_one_who_does_not_listen_to_sigterm_is_ended_with_its_children() -> None
 @pytest.mark.servers
 @pytest.mark.parametrize(("start", "app"), SERVERS)
 @pytest.mark.parametrize("prefix", ["", "/portal"])
-def test_nginx_ends_tls_and_says_what_it_did(
-    start: Starter, app: str, prefix: str, certificate: Certificate
-) -> None:
+def test_nginx_ends_tls_and_says_what_it_did(start: Starter, app: str, prefix: str, certificate: Certificate) -> None:
     with (
         start(app, folder=HERE) as upstream,
         nginx(upstream, certificate=certificate, prefix=prefix) as front,

@@ -25,6 +25,7 @@ FLOORS: list[list[set[str]]] = [
             *("setcookie", "url"),
         },
         {"address", "seal", "tokenizer"},
+        {"forwarding"},
         {"outlets"},
         {"html"},
     ],
@@ -37,7 +38,7 @@ FLOORS: list[list[set[str]]] = [
     ],
     [{"promises."}],
     [{"evidence.", "startup"}, {"check", "testing"}],
-    [{"asgi", "view", "wsgi"}, {"cli."}, {"__main__", "flask", "starlette"}],
+    [{"lifespan", "view", "wsgi"}, {"asgi"}, {"cli."}, {"__main__", "flask", "starlette"}],
 ]
 RANKS = {
     name: (floor, step) for floor, steps in enumerate(FLOORS) for step, names in enumerate(steps) for name in names

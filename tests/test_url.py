@@ -10,9 +10,7 @@ from fragments import conformance
 from privacymw.url import Classifier, Hosts, Target, Verdict, host_pattern, parse, with_query
 
 PAGE = "https://site.example/dir/page?q"
-CLASSIFIER = Classifier(
-    own=["*.site.example"], trusted=["friend.example", "both.example"], blocked=["both.example"]
-)
+CLASSIFIER = Classifier(own=["*.site.example"], trusted=["friend.example", "both.example"], blocked=["both.example"])
 
 # Each looks like one thing and is another. "out" leaves the site, "in" does not, "-" is no web address.
 ADVERSARIAL: dict[str, list[str]] = {
@@ -152,14 +150,10 @@ def test_lists(href: str, kind: str) -> None:
     assert CLASSIFIER.verdict(href, PAGE).kind == kind
 
 
-@pytest.mark.parametrize(
-    "page", ["https://", "x", "", "//site.example/", "mailto:x", "https://a b/", "https://[/"]
-)
+@pytest.mark.parametrize("page", ["https://", "x", "", "//site.example/", "mailto:x", "https://a b/", "https://[/"])
 def test_a_page_that_cannot_be_parsed_has_no_inside(page: str) -> None:
     """A client chooses the Host header."""
-    assert {CLASSIFIER.verdict(href, page).kind for href in ("", "/x", "x?y", "//evil.example")} == {
-        "invalid"
-    }
+    assert {CLASSIFIER.verdict(href, page).kind for href in ("", "/x", "x?y", "//evil.example")} == {"invalid"}
 
 
 @pytest.mark.parametrize(

@@ -156,12 +156,8 @@ def portals(flask_port: int, starlette_port: int) -> Iterator[dict[str, Server]]
         def env(name: str) -> dict[str, str]:
             return settings | {"PRIVACYMW_DATA": str(data / name)}
 
-        flask = gunicorn(
-            "portal:app", folder=EXAMPLES / "flask_app", workers=2, env=env("flask"), port=flask_port
-        )
-        starlette = uvicorn(
-            "portal:app", folder=EXAMPLES / "starlette_app", env=env("starlette"), port=starlette_port
-        )
+        flask = gunicorn("portal:app", folder=EXAMPLES / "flask_app", workers=2, env=env("flask"), port=flask_port)
+        starlette = uvicorn("portal:app", folder=EXAMPLES / "starlette_app", env=env("starlette"), port=starlette_port)
         yield {
             "Flask under gunicorn, two workers": stack.enter_context(flask),
             "Starlette under uvicorn": stack.enter_context(starlette),

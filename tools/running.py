@@ -144,9 +144,7 @@ def start(
 def free_port(wanted: int = 0) -> int:
     """`wanted` if nobody listens there, or any free port for 0. Raises PortTaken."""
     with socket.socket() as trial:
-        trial.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # a port that is only cooling down is free
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that is only cooling down is free
         try:
             trial.bind((HOST, wanted))
         except OSError as error:
@@ -155,9 +153,7 @@ def free_port(wanted: int = 0) -> int:
         return port
 
 
-def spawn(
-    command: Sequence[str], *, env: Mapping[str, str] | None, log_file: Path
-) -> subprocess.Popen[bytes]:
+def spawn(command: Sequence[str], *, env: Mapping[str, str] | None, log_file: Path) -> subprocess.Popen[bytes]:
     with log_file.open("wb") as log:
         return subprocess.Popen(
             command,

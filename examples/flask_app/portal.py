@@ -84,9 +84,7 @@ def home() -> str:
 @app.get("/search")
 def search() -> str:
     words = request.args.get("q", "").strip()
-    found = {
-        title: text for title, text in TOPICS.items() if words and words.lower() in f"{title} {text}".lower()
-    }
+    found = {title: text for title, text in TOPICS.items() if words and words.lower() in f"{title} {text}".lower()}
     return render_template("search.html", words=words, found=found)
 
 

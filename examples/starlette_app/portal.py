@@ -109,9 +109,7 @@ async def home(request: Request) -> Response:
 
 async def search(request: Request) -> Response:
     words = request.query_params.get("q", "").strip()
-    found = {
-        title: text for title, text in TOPICS.items() if words and words.lower() in f"{title} {text}".lower()
-    }
+    found = {title: text for title, text in TOPICS.items() if words and words.lower() in f"{title} {text}".lower()}
     return page(request, "search.html", words=words, found=found)
 
 

@@ -1,21 +1,12 @@
 """The ASGI face (ASGI 3.0, HTTP and WebSocket 2.5): `app = PrivacyMiddleware(app)`."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final, TypeVar, TypeVarTuple
+from collections.abc import Iterable
+from typing import Any, Final
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply
+from privacymw.lifespan import App, Lifespan, Message, Receive, Scope, Send, in_thread
 from privacymw.pipeline import Pipeline
 from privacymw.routes import scope_route
-
-_Result = TypeVar("_Result")
-_Arguments = TypeVarTuple("_Arguments")
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # With these the server sends a file that no transform would see (ASGI extensions).
 _UNSEEN: Final = ("http.response.pathsend", "http.response.zerocopysend")
@@ -46,49 +37,9 @@ class PrivacyMiddleware:
         self._response_names = {name.encode(): name for name in pipeline.response_names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "http" and MARKER not in scope:
-            await self._http(scope, receive, send)
-        elif kind == "websocket" and MARKER not in scope:
-            await self._websocket(scope, receive, send)
-        elif kind == "lifespan":
-            await _Lifespan(self.app, self.pipeline, scope, receive, send).run()
-        else:
-            await self.app(scope, receive, send)
-
-    def _begin(self, scope: Scope) -> Exchange:
-        root: str = scope.get("root_path") or ""
-        path: str = scope["path"]
-        if root:
-            root = root.rstrip("/")
-            if path == root or path.startswith(root + "/"):
-                path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
-        names = self._request_names
-        headers: dict[str, str] = {}
-        for raw, value in scope["headers"]:
-            name = names.get(raw)
-            if name is None:
-                continue
-            text = value.decode("latin-1")
-            if name in headers:  # cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)
-                text = headers[name] + ("; " if name == "cookie" else ", ") + text
-            headers[name] = text
-        peer, port = scope.get("client") or (None, None)
-        # uvicorn believes proxies itself, and then gives the client without its port.
-        resolved = port == 0 and peer is not None and peer in headers.get("x-forwarded-for", "")
-        exchange = scope[MARKER] = self.pipeline.begin(
-            scope.get("method", "GET"),
-            root,
-            path,
-            (scope.get("query_string") or b"").decode("latin-1"),
-            _SCHEMES.get(scope.get("scheme", ""), "http"),
-            peer,
-            headers,
-            resolved=resolved,
-        )
-        return exchange
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or MARKER in scope:
+            await self._other(scope, receive, send)
+            return
         exchange = self._begin(scope)
         turn = _Turn(self._response_names, exchange, scope, send)
         try:
@@ -106,6 +57,39 @@ class PrivacyMiddleware:
             raise
         finally:
             exchange.finish(turn.outcome)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and MARKER not in scope:
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await Lifespan(self.app, self.pipeline, scope, receive, send).run()
+        else:
+            await self.app(scope, receive, send)
+
+    def _begin(self, scope: Scope) -> Exchange:
+        root: str = scope.get("root_path") or ""
+        path: str = scope["path"]
+        if root:
+            root = root.rstrip("/")
+            if path == root or path.startswith(root + "/"):
+                path = path[len(root) :]  # the ASGI path includes root_path; older servers left it out
+        names = self._request_names
+        pairs = [(names[raw], value.decode("latin-1")) for raw, value in scope["headers"] if raw in names]
+        headers = dict(pairs)
+        peer, port = scope.get("client") or (None, None)
+        # uvicorn believes proxies itself, and then gives the client without its port.
+        resolved = port == 0 and peer is not None and peer in headers.get("x-forwarded-for", "")
+        exchange = scope[MARKER] = self.pipeline.begin(
+            scope.get("method", "GET"),
+            root,
+            path,
+            (scope.get("query_string") or b"").decode("latin-1"),
+            _SCHEMES.get(scope.get("scheme", ""), "http"),
+            peer,
+            headers if len(headers) == len(pairs) else _joined(pairs),
+            resolved=resolved,
+        )
+        return exchange
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._begin(scope)
@@ -126,6 +110,14 @@ class PrivacyMiddleware:
             exchange.finish(turn.outcome)
 
 
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Several fields of a name as one: cookies come in parts (RFC 9113 8.2.3), others are lists (RFC 9110 5.3)."""
+    headers: dict[str, str] = {}
+    for name, text in pairs:
+        headers[name] = headers[name] + ("; " if name == "cookie" else ", ") + text if name in headers else text
+    return headers
+
+
 _REFUSED: Final = {"type": "websocket.close", "code": 1008}
 
 
@@ -136,9 +128,9 @@ def _edited(scope: Scope, exchange: Exchange) -> Scope:
         seen = {name: extensions[name] for name in extensions if name not in _UNSEEN}
         scope = {**scope, "extensions": seen}
     if exchange.edits:
-        hidden = {name.encode() for name, _ in exchange.edits}
+        hidden = {name.encode(): value for name, value in exchange.edits}
         headers = [pair for pair in scope["headers"] if pair[0] not in hidden]
-        headers += _encoded((name, value) for name, value in exchange.edits if value is not None)
+        headers += [(name, value.encode("latin-1")) for name, value in hidden.items() if value is not None]
         scope = {**scope, "headers": headers}
     return scope
 
@@ -158,18 +150,6 @@ async def _run(job: Job, receive: Receive) -> Reply | None:
         if size > job.limit:
             return job.too_large()
     return await in_thread(job.run, b"".join(chunks))
-
-
-async def in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
-    """Runs what may block beside the event loop, asyncio's or trio's."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        import trio
-
-        answer: _Result = await trio.to_thread.run_sync(function, *arguments)
-        return answer
-    return await asyncio.to_thread(function, *arguments)
 
 
 class _Turn:
@@ -226,8 +206,10 @@ class _Turn:
         touched = [(names[low], value.decode("latin-1")) for name, value in headers if (low := name.lower()) in names]
         pairs = exchange.respond(status, touched, scope_route(self.scope))
         if pairs is not touched:
-            headers = [pair for pair in headers if pair[0].lower() not in names]
-            headers += _encoded(pairs)
+            if pairs[: len(touched)] != touched:  # more than added to
+                headers = [pair for pair in headers if pair[0].lower() not in names]
+                touched = []
+            headers += _encoded(pairs[len(touched) :])
         headers += exchange.fixed.raw
         return {**message, "headers": headers}
 
@@ -258,43 +240,3 @@ _BODIES: Final = frozenset(("http.response.body", *_UNSEEN))
 
 def _encoded(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode("latin-1")) for name, value in pairs]
-
-
-class _Lifespan:
-    """Passes lifespan through, answers it where the app knows none, and flushes at shutdown."""
-
-    def __init__(self, app: App, pipeline: Pipeline, scope: Scope, receive: Receive, send: Send) -> None:
-        self.app = app
-        self.pipeline = pipeline
-        self.scope = scope
-        self.server_receive = receive
-        self.server_send = send
-        self.heard = False
-
-    async def run(self) -> None:
-        """Ends when the server has shut down."""
-        try:
-            await self.app(self.scope, self._receive, self._send)
-        except Exception:
-            if self.heard:  # the app does know lifespan, and failed in it: the server must see that
-                raise
-        if not self.heard:
-            await self._answer()
-
-    async def _receive(self) -> Message:
-        self.heard = True
-        return await self.server_receive()
-
-    async def _send(self, message: Message) -> None:
-        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-            await in_thread(self.pipeline.close)
-        await self.server_send(message)
-
-    async def _answer(self) -> None:
-        while True:
-            message = await self.server_receive()
-            if message["type"] == "lifespan.startup":
-                await self.server_send({"type": "lifespan.startup.complete"})
-            else:
-                await self._send({"type": "lifespan.shutdown.complete"})
-                return

@@ -12,11 +12,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import unquote_plus, urlencode
 
 import msgspec
 from itsdangerous import BadSignature, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
+from itsdangerous.signer import SigningAlgorithm
 
 from privacymw.core import Exchange
 from privacymw.headers import COOKIE_MAX_AGE, Pair, cookie_values, set_cookie
@@ -71,7 +72,10 @@ def encoded(choice: Choice) -> str:
 
 def decoded(payload: str) -> Choice:
     """The choice in a verified payload; another version's is not understood."""
-    pairs = parse_qsl(payload, keep_blank_values=True)
+    parts = [part.partition("=") for part in payload.split("&")]
+    pairs = [(name, value) for name, _, value in parts]
+    if "%" in payload or "+" in payload:
+        pairs = [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]
     known = dict(pairs)
     if known.get("v") != PAYLOAD_VERSION:
         return UNVERIFIED
@@ -83,6 +87,10 @@ def decoded(payload: str) -> Choice:
         at=int(known.get("at", "0")),
         verified="lost" not in known,
     )
+
+
+def _by_trust_and_age(choice: Choice) -> tuple[bool, int]:
+    return choice.verified, choice.at
 
 
 class PreferenceCookie:
@@ -117,7 +125,7 @@ class PreferenceCookie:
         if exchange.choice is None:
             tokens = cookie_values(exchange.headers.get("cookie", ""), self.name(exchange))
             found = [self._verify(token) for token in tokens[:8]]
-            exchange.choice = max(found, key=lambda choice: (choice.verified, choice.at), default=NO_CHOICE)
+            exchange.choice = found[0] if len(found) == 1 else max(found, key=_by_trust_and_age, default=NO_CHOICE)
         choice: Choice = exchange.choice
         return choice
 
@@ -159,9 +167,18 @@ class PreferenceCookie:
         return set_cookie(self.name(exchange), "", max_age=0, secure=not _is_local(exchange))
 
 
+class _HmacSha256(SigningAlgorithm):
+    """The library's own makes an object for each; this one call takes half the time."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha256")
+
+
 class _Signer(TimestampSigner):
     def __init__(self, secret: str, clock: Callable[[], float]) -> None:
-        super().__init__(secret, salt="privacymw.preference", key_derivation="hmac", digest_method=hashlib.sha256)
+        # As `key_derivation="hmac"` would derive it for each cookie anew.
+        key = hmac.digest(secret.encode(), b"privacymw.preference", hashlib.sha256)
+        super().__init__(key, key_derivation="none", algorithm=_HmacSha256())
         self._clock = clock
 
     def get_timestamp(self) -> int:

@@ -17,9 +17,9 @@ header names are read and touched, which headers are added. What no keeper decla
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Protocol
 
-from privacymw.address import Origin
+from privacymw.forwarding import Origin
 from privacymw.headers import NOTHING, Context, Header, Pair, Pairs
 
 if TYPE_CHECKING:
@@ -173,11 +173,8 @@ class Exchange:
         self.fixed = NOTHING
         self.transform: Transform | None = None
 
-    def _move(self, call: str) -> None:
-        try:
-            self.state = _LEGAL[self.state, call]
-        except KeyError:
-            raise RuntimeError(f"{call}() is not legal on an exchange that is {self.state}") from None
+    def _refuse(self, call: str) -> NoReturn:
+        raise RuntimeError(f"{call}() is not legal on an exchange that is {self.state}")
 
     def answer(self, reply: Reply) -> None:
         """Answers in place of the app."""
@@ -191,7 +188,7 @@ class Exchange:
         the face adds, `transform` what the body goes through (None for HEAD, 204 and 304); where
         `reply` is set now, it is sent in place of the app's answer, through another `respond`.
         """
-        self._move("respond")
+        self.state = _LEGAL.get((self.state, "respond")) or self._refuse("respond")
         self.status = status
         self.route = route
         self.transform = None
@@ -209,9 +206,10 @@ class Exchange:
 
     def finish(self, outcome: Outcome) -> None:
         """Exactly once; an app that raised counts as a 500."""
-        self._move("finish")
+        self.state = _LEGAL.get((self.state, "finish")) or self._refuse("finish")
         if outcome is Outcome.RAISED:
             self.status = 500
         elif not self.status:
             self.status = CLIENT_CLOSED
         self.pipeline.finish(self, outcome)
+        self.asked.clear()  # what is in it may refer to the exchange: no cycle is left to the garbage collector

@@ -1,9 +1,11 @@
 """The data folder: what every worker of a site shares, made on the first start."""
 
 import contextlib
+import fcntl
 import json
+import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +43,20 @@ class DataFolder:
             raise StoreError(f"{path} is empty. Restore it, or remove it to have a new one made")
         return found
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Of several processes one at a time, where the file system has locks."""
+        handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
     def replace(self, name: str, document: Mapping[str, Any]) -> None:
         """Writes a JSON file so that a reader sees the old one or the new one."""
-        replace(self.path / name, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+        replace(self.path / name, json.dumps(document, indent=1).encode() + b"\n")
 
 
 def new_secret() -> str:

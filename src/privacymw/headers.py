@@ -72,6 +72,14 @@ def made_private(pairs: Pairs) -> Pairs:
     return [*without(pairs, "cache-control"), ("cache-control", ", ".join(["private", *rest]))]
 
 
+def for_one_visitor(pairs: Pairs, names: Iterable[str]) -> Pairs:
+    """The pairs of an answer that depends on what this visitor sent in `names`: no shared cache may keep it."""
+    names = dict.fromkeys(names)
+    if any(name in ("vary", "cache-control") for name, _ in pairs):
+        return made_private(with_vary(pairs, names))
+    return [*pairs, ("vary", ", ".join(names)), ("cache-control", "private")]
+
+
 def opts_out(sec_gpc: str) -> bool:
     """Whether `Sec-GPC` is given: only the exact value 1 counts, in any of several fields (GPC 3.1)."""
     return "1" in (part.strip(" \t") for part in sec_gpc.split(","))
@@ -87,7 +95,7 @@ def cookie_values(header: str, name: str) -> list[str]:
     if name not in header:
         return []
     pieces = header.replace(",", ";").split(";")
-    pairs = (piece.strip(" \t").partition("=") for piece in pieces)
+    pairs = [piece.strip(" \t").partition("=") for piece in pieces if name in piece]
     return [value for found, equals, value in pairs if equals and found == name]
 
 

@@ -49,7 +49,7 @@ class LeavingPage:
         if found is None:
             return None
         href, form = found
-        return parse(with_query(href, exchange.query) if form and exchange.query else href)
+        return parse(with_query(href, quoted_query(exchange.query)) if form and exchange.query else href)
 
     def _post(self, exchange: Exchange, target: Target, body: bytes) -> Reply:
         """Keeps "not ask again" and shows the page once more: browsers hold redirects of a form to `form-action`."""

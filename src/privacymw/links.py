@@ -2,20 +2,28 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from privacymw.core import Exchange
 from privacymw.html import Edit, Outlet, Rewriter
 from privacymw.seal import LinkSeal
-from privacymw.url import Classifier, Target, Verdict
+from privacymw.url import Classifier, Target, Verdict, parse
 
 TARGET_BYTES: Final = 2_000
 """Longer targets would not survive every browser and proxy once they are sealed."""
 _PRESIGNED: Final = re.compile(
     r"[?&](?:x-amz-(?:signature|credential)|x-goog-signature|signature|sig|token|access_token)=", re.I
 )
+_NOWHERE: Final = "http://host.invalid/"
+"""Stands for the page's own address where there is no Host, or junk: then no host is known to be our own."""
 _FORM: Final = "?"
 """Goes before a sealed target whose query is filled in by a form: no address begins with it."""
+
+
+@lru_cache(1024)
+def _known(page: str) -> str:
+    return page if parse(page) else _NOWHERE
 
 
 def sealed(seal: LinkSeal, target: Target, *, form: bool = False) -> str | None:
@@ -55,7 +63,7 @@ class Links:
         self._host = exchange.headers.get("host", "")
         self._root = exchange.root
         # Without the path: a relative link never leaves, and a path may name a person.
-        self._page = f"{exchange.origin.scheme or exchange.scheme}://{self._host}/"
+        self._page = _known(f"{exchange.origin.scheme or exchange.scheme}://{self._host}/")
         self.rewriter: Rewriter | None = None
 
     def _verdict(self, href: str) -> Verdict:

@@ -5,15 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from privacymw.address import Forwarding, is_private
+from privacymw.address import is_private
 from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, Reply, text_reply
-from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, made_private, with_vary
+from privacymw.forwarding import FORWARDED_NAMES, Forwarding
+from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, for_one_visitor
 
 log = logging.getLogger("privacymw")
-
-FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-proto")
-"""Request headers that tell the client behind proxies (RFC 7239); always read, believed by setting."""
-
 
 REFUSAL: Final = Reply(
     503,
@@ -56,7 +53,9 @@ class Pipeline:
         self.forwarding = forwarding or Forwarding(())
         self.count = count
         self.close = close
-        self.request_names = tuple(dict.fromkeys([*FORWARDED, *(name for each in keepers for name in each.reads)]))
+        self.request_names = tuple(
+            dict.fromkeys([*FORWARDED_NAMES, *(name for each in keepers for name in each.reads)])
+        )
         self._request_hooks = _overriding(keepers, "on_request")
         self._response_hooks = _overriding(keepers, "on_response")
         self._finish_hooks = _overriding(keepers, "on_finish")
@@ -148,9 +147,9 @@ class Pipeline:
                 self._failed(hook, exchange, error)
         if exchange.transform is not None and (exchange.method == "HEAD" or exchange.status in BODILESS):
             exchange.transform = None
-        if exchange.varies:  # the app looked at what this visitor sent: no shared cache may keep the answer
-            pairs = made_private(with_vary(pairs, dict.fromkeys(exchange.varies)))
-        context = (exchange.origin.scheme == "https", exchange.confidential, exchange.root)
+        if exchange.varies:  # the app looked at what this visitor sent
+            pairs = for_one_visitor(pairs, exchange.varies)
+        context = exchange.origin.scheme == "https", exchange.confidential, exchange.root
         exchange.fixed = fixed = self._fixed.get(context) or self._header_set(Context(*context))
         names = fixed.names
         for name, _ in pairs:

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
-from privacymw.address import Forwarding
 from privacymw.errors import SettingsError
+from privacymw.forwarding import Forwarding
 from privacymw.kinds import setting
 from privacymw.settings import Group
 from privacymw.url import host_pattern

@@ -22,6 +22,7 @@ RUNNING: Final = "running.json"
 _WANTED: Final = {
     "PRIVACYMW_ORGANISATION_NAME": "Example Health",
     "PRIVACYMW_ORGANISATION_CONTACT": "privacy@example.org",
+    "PRIVACYMW_ORGANISATION_ROLE": "business associate",
     "PRIVACYMW_SITES": "example.org,*.example.org",
     "PRIVACYMW_TRUSTED_PROXIES": "127.0.0.1",
     "PRIVACYMW_NOTICE_EFFECTIVE": "2026-01-31",
@@ -61,6 +62,7 @@ def _line(row: Row) -> dict[str, str]:
 def announce(settings: Settings, folder: DataFolder | None, place: LogPlace | None = None) -> None:
     """Writes `running.json` and logs the start; of several workers under one parent, the first does.
 
+    Where that one is gone this is another start, though the parent may be the same: an init, a shell.
     `data` says where the folder was, so that the paths below it can be found in a copy of it.
     """
     document = {
@@ -72,19 +74,33 @@ def announce(settings: Settings, folder: DataFolder | None, place: LogPlace | No
         "data": str(folder.path) if folder is not None else "",
         "log": place.document() if place is not None else None,
     }
-    before = read_running(folder.path) if folder is not None else None
-    same = before is not None and all(before.get(key) == document[key] for key in ("parent", "settings"))
-    if folder is not None and not same:
-        with contextlib.suppress(OSError, StoreError):
-            folder.replace(RUNNING, document)
-    if not same:
+    if folder is None:
         log.warning(_first_lines(settings, folder))
+        return
+    with folder.alone():
+        told = read_running(folder.path) or {}
+        same = all(told.get(key) == document[key] for key in ("parent", "version", "settings"))
+        if not same or not _runs_beside(told.get("pid")):
+            with contextlib.suppress(OSError, StoreError):
+                folder.replace(RUNNING, document)
+            log.warning(_first_lines(settings, folder))
+
+
+def _runs_beside(pid: object) -> bool:
+    """Whether another process of that number is there."""
+    if not isinstance(pid, int) or pid <= 0 or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except (OSError, OverflowError):  # gone, or somebody else's: the number was given anew
+        return False
+    return True
 
 
 def read_running(folder: Path) -> dict[str, Any] | None:
     """What the site that uses a data folder wrote at its start, or None."""
     try:
-        document: dict[str, Any] = json.loads((folder / RUNNING).read_text(encoding="utf-8"))
+        document = json.loads((folder / RUNNING).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
@@ -94,7 +110,9 @@ def _first_lines(settings: Settings, folder: DataFolder | None) -> str:
     values = {row.field.variable: row for row in settings.rows}
     prefix = values["PRIVACYMW_PREFIX"].value
     place = folder.path if folder else "memory only"
-    lines = [f"privacymw is {values['PRIVACYMW_MODE'].value}; data in {place}; the policy page is at {prefix}/notice"]
+    mode = values["PRIVACYMW_MODE"].value
+    page = "there is no policy page" if mode == "off" else f"the policy page is at {prefix}/notice"
+    lines = [f"privacymw is {mode}; data in {place}; {page}"]
     missing = [name for name in _WANTED if not values[name].value]
     if missing:
         lines.append("Before the page can be published, set what applies:")

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from privacymw.address import Forwarding
 from privacymw.cookie import PreferenceCookie
 from privacymw.errors import SettingsError
 from privacymw.folder import DataFolder, new_secret
+from privacymw.forwarding import Forwarding
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
 from privacymw.pipeline import Pipeline
@@ -157,9 +157,8 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = _secrets(policy.site, folder)
-    means = Means(
-        secret=bool(cookie_secrets), store=journal is not None, leaving=policy.leaving, categories=policy.asks
-    )
+    logs = journal is not None and policy.site.mode == "on"
+    means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks)
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
     services = Services(
@@ -223,15 +222,17 @@ def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
 
 
 def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
-    """The address log, where something is to be logged and there is a place for it."""
+    """The address log, where something is to be logged and there is a place for it.
+
+    Where nothing is logged any more, a log of before still has to end on time.
+    """
     site, addresses = policy.site, policy.addresses
     data = folder.path if folder is not None else None
-    if not addresses.logged or site.mode != "on":
-        return None
     if data is None and site.store.lower() not in ("", "none") and not site.keys:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
     place = policy.log_place(data)
-    if place is None:
+    logs = addresses.logged and site.mode == "on"
+    if place is None or not (logs or place.keys.is_dir()):
         return None
     keys = open_keys(place.keys, place.terms)
     journal = open_journal(open_store(place.url, max_bytes=addresses.max_size), keys, data=data)

@@ -18,6 +18,7 @@ _NAMES: Final = 2_000
 """Names per process; what comes later is counted together, so that no visitor can fill the memory."""
 _OTHERS: Final = "(others)"
 _INTERVAL: Final = 1.0
+_KEPT: Final = 30 * 86_400
 
 
 class Tally:
@@ -39,6 +40,7 @@ class Tally:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._since = int(time.time())
+        self._tidied = False
 
     def count(self, kind: str, name: str) -> None:
         """One more; never blocks on a disk."""
@@ -48,8 +50,13 @@ class Tally:
                 key = (kind, _OTHERS)
             self._counts[key] = self._counts.get(key, 0) + 1
             if self._thread is None and self._folder is not None:
-                self._thread = threading.Thread(target=self._run, name="privacymw-tally", daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="privacymw-tally", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the interpreter is about to end, or has no thread to give
+            thread.start()
+            self._thread = thread
 
     def counts(self) -> dict[str, dict[str, int]]:
         """What this process counted, by kind and name."""
@@ -67,9 +74,20 @@ class Tally:
         """Writes the file; a disk that is full or gone costs the counts, nothing else."""
         if self._folder is None or not self._counts:
             return
+        self._forget_old()
         document = {"pid": os.getpid(), "since": self._since, "counts": self.counts()}
         with contextlib.suppress(OSError):
             self._folder.replace(f"{FOLDER}-{os.getpid()}.json", document)
+
+    def _forget_old(self) -> None:
+        """Once a process: what workers counted that are long gone."""
+        if self._folder is None or self._tidied:
+            return
+        self._tidied = True
+        for path in self._folder.path.glob(f"{FOLDER}-*.json"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _KEPT:
+                    path.unlink()
 
     def close(self) -> None:
         """Flushes and ends the thread."""

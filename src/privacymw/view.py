@@ -62,9 +62,9 @@ def visit(request: Any) -> Visit:
         PrivacyError: privacymw is not in front of this request.
     """
     carrier = request
-    if not isinstance(request, Mapping):
-        carrier = getattr(request, "environ", None) or getattr(request, "scope", None) or {}
-    exchange = carrier.get(MARKER)
+    if not isinstance(request, dict):  # Starlette's request is a mapping too, a slow one
+        carrier = getattr(request, "environ", None) or getattr(request, "scope", None) or request
+    exchange = carrier.get(MARKER) if isinstance(carrier, Mapping) else None
     if not isinstance(exchange, Exchange):
         raise PrivacyError(
             "privacymw is not in front of this request: wrap the app, "

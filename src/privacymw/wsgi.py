@@ -2,7 +2,7 @@
 
 import http
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, text_reply
@@ -60,7 +60,7 @@ class PrivacyMiddleware:
 
     def _begin(self, environ: Environ) -> Exchange:
         root, path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
-        if not (root + path).isascii():
+        if not (root.isascii() and path.isascii()):
             root, path = decoded(root), decoded(path)
         return self.pipeline.begin(
             environ["REQUEST_METHOD"],
@@ -124,14 +124,20 @@ def _read(stream: Any, size: int) -> bytes:
 
 
 class _Turn:
-    """One exchange on the wire: `start_response`, and the body that follows."""
+    """One exchange on the wire: `start_response`, and the body that follows.
 
-    __slots__ = ("environ", "exchange", "server_start")
+    As a body it finishes the exchange when the server closes it.
+    """
+
+    __slots__ = ("chunks", "closed", "environ", "exchange", "outcome", "server_start")
 
     def __init__(self, exchange: Exchange, environ: Environ, server_start: StartResponse) -> None:
         self.exchange = exchange
         self.environ = environ
         self.server_start = server_start
+        self.chunks: Iterable[bytes] = ()
+        self.outcome = Outcome.GONE
+        self.closed = False
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -145,8 +151,10 @@ class _Turn:
             self._start(exchange.reply, exc_info)
             return _discard
         if pairs is not touched:
-            headers = [pair for pair in headers if pair[0].lower() not in names]
-            headers += [(_spelled(name), value) for name, value in pairs]
+            if pairs[: len(touched)] != touched:  # more than added to
+                headers = [pair for pair in headers if pair[0].lower() not in names]
+                touched = []
+            headers = headers + [(_spelled(name), value) for name, value in pairs[len(touched) :]]
         write = self.server_start(status, headers + exchange.fixed.text, *_given(exc_info))
         if exchange.transform is None:
             return write
@@ -172,39 +180,27 @@ class _Turn:
         if exchange.status and exchange.transform is None and exchange.reply is None and self._whole(body):
             exchange.finish(Outcome.ENDED)
             return body
-        return _Body(self, body)
+        self.chunks = body
+        return self
 
     def _whole(self, body: Iterable[bytes]) -> bool:
+        if type(body) in (list, tuple):
+            return True
         wrapper = self.environ.get("wsgi.file_wrapper")
-        return type(body) in (list, tuple) or (isinstance(wrapper, type) and isinstance(body, wrapper))
-
-    def watched(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        """The body's chunks as they come, through the transform or replaced by a reply."""
-        exchange = self.exchange
-        for chunk in body:
-            if exchange.reply is not None:
-                break
-            yield chunk if exchange.transform is None else _fed(exchange, chunk)
-        if exchange.reply is not None:
-            yield self._body_of(exchange.reply)
-        elif exchange.transform is not None:
-            yield exchange.transform.close()
-
-
-class _Body:
-    """Finishes the exchange when the server closes the body."""
-
-    __slots__ = ("body", "closed", "outcome", "turn")
-
-    def __init__(self, turn: _Turn, body: Iterable[bytes]) -> None:
-        self.turn = turn
-        self.body = body
-        self.outcome = Outcome.GONE
-        self.closed = False
+        return isinstance(wrapper, type) and isinstance(body, wrapper)
 
     def __iter__(self) -> Iterator[bytes]:
+        """The body's chunks as they come, through the transform or replaced by a reply."""
+        exchange = self.exchange
         try:
-            yield from self.turn.watched(self.body)
+            for chunk in self.chunks:
+                if exchange.reply is not None:
+                    break
+                yield chunk if exchange.transform is None else exchange.transform.feed(chunk)
+            if exchange.reply is not None:
+                yield self._body_of(exchange.reply)
+            elif exchange.transform is not None:
+                yield exchange.transform.close()
             self.outcome = Outcome.ENDED
         except GeneratorExit:  # the server went on without the rest
             raise
@@ -217,13 +213,14 @@ class _Body:
             return
         self.closed = True
         try:
-            close = getattr(self.body, "close", None)
+            close = getattr(self.chunks, "close", None)
             if close is not None:
                 close()
         finally:
-            self.turn.exchange.finish(self.outcome)
+            self.exchange.finish(self.outcome)
 
 
+@lru_cache(maxsize=256)  # of status lines, which are the app's
 def _code(status: str) -> int:
     code = status[:3]
     return int(code) if code.isascii() and code.isdigit() else 500

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Outcome
-from privacymw.kinds import days, in_words, setting
+from privacymw.kinds import KINDS, days, in_words, setting
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.routes import generalised
 from privacymw.store import Terms
@@ -79,7 +79,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
             Sentence(
                 "addresses.sealed",
-                "The log holds your address in encrypted form only. It never holds the words of a search or a form.",
+                "The log holds your address in encrypted form only. It does not hold the words of a search or a form.",
             ),
             Sentence(
                 "addresses.retention",
@@ -95,6 +95,9 @@ class Addresses(Promise, frozen=True, kw_only=True):
         if self.skip:
             text = "Requests for {paths} are not logged."
             sentences.append(Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}))
+        size = {"size": KINDS["size"].show(self.max_size)}
+        text = "The log takes at most {size} on a disk; beyond that the oldest entries go first."
+        sentences.append(Sentence("addresses.size", text, size))
         if telling.keys_apart:
             text = "The keys lie apart from the log, so that a copy of the log without them cannot be read."
             sentences.append(Sentence("addresses.keys", text))

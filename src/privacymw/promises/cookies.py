@@ -54,6 +54,9 @@ class Cookies(Promise, frozen=True, kw_only=True):
         text = "Besides the cookie with your choices, this site sets the cookies in this table, and no others."
         by = "" if self.guard == "enforce" else telling.name
         sentences = [Sentence("cookies.table", text, {}, by)]
+        if self.guard == "report":
+            text = "We count cookies that are missing in it, by name and page, so that we can mend it."
+            sentences.append(Sentence("cookies.report", text))
         for category in self.asks():
             text = "Cookies for {category} are set and read only if you allow them. If you say no, we remove them."
             sentences.append(Sentence(f"cookies.{category}", text, {"category": category}))
@@ -62,7 +65,7 @@ class Cookies(Promise, frozen=True, kw_only=True):
     def keeper(self, services: Services) -> Keeper | None:
         if self.guard == "off" and not self.asks():
             return None
-        return _Keeper(self, services)
+        return (_BothWays if self.asks() or self.guard == "enforce" else _Keeper)(self, services)
 
 
 def _table(entries: tuple[CookieEntry, ...]) -> Table:
@@ -89,7 +92,6 @@ class _Keeper(Keeper):
         self._registry = Registry(promise.entries)
         self._enforces = promise.guard == "enforce"
         self._reports = promise.guard != "off"
-        self._asks = bool(promise.asks())
         self._allows: Callable[[Exchange, str], bool] = services.allows
         self._count = services.count
         self.refuses = self._enforces
@@ -97,30 +99,8 @@ class _Keeper(Keeper):
     def _refused(self, exchange: Exchange, entry: CookieEntry) -> bool:
         return entry.category != NECESSARY and not self._allows(exchange, entry.category)
 
-    def on_request(self, exchange: Exchange) -> None:
-        header = exchange.headers.get("cookie")
-        if not header or not (self._asks or self._enforces):
-            return
-        pairs = cookie_pairs(header)
-        shown = [pair for pair in pairs if not self._hides(exchange, cookie_name(pair))]
-        if len(shown) < len(pairs):
-            exchange.edits.append(("cookie", joined(shown) or None))
-
-    def _hides(self, exchange: Exchange, name: str) -> bool:
-        """Whether the app is not to see a cookie; one that was refused is expired with the answer."""
-        if name in _OURS:
-            return False
-        entry = self._registry.find(name)
-        if entry is None:
-            self._report(exchange, name, "sent by a browser")
-            return self._enforces
-        if not self._refused(exchange, entry):
-            return False
-        exchange.expires += [expiry(name, each.path, each.domain) for each in entry.scopes]
-        return True
-
     def on_response(self, exchange: Exchange, headers: Pairs) -> Pairs:
-        if not exchange.expires and not any(name == "set-cookie" for name, _ in headers):
+        if ("set-cookie" not in dict(headers)) and not exchange.expires:
             return headers
         kept: list[Pair] = []
         asked = bool(exchange.expires)
@@ -153,6 +133,32 @@ class _Keeper(Keeper):
         if self._reports:
             route = exchange.route or generalised(exchange.root + exchange.path)
             self._count("undeclared cookies", f"{_shown(name)} {how}, {route}")
+
+
+class _BothWays(_Keeper):
+    """Also looks at what the browser sends: where something can be refused, or nothing undeclared may pass."""
+
+    def on_request(self, exchange: Exchange) -> None:
+        header = exchange.headers.get("cookie")
+        if not header:
+            return
+        pairs = cookie_pairs(header)
+        shown = [pair for pair in pairs if not self._hides(exchange, cookie_name(pair))]
+        if len(shown) < len(pairs):
+            exchange.edits.append(("cookie", joined(shown) or None))
+
+    def _hides(self, exchange: Exchange, name: str) -> bool:
+        """Whether the app is not to see a cookie; one that was refused is expired with the answer."""
+        if name in _OURS:
+            return False
+        entry = self._registry.find(name)
+        if entry is None:
+            self._report(exchange, name, "sent by a browser")
+            return self._enforces
+        if not self._refused(exchange, entry):
+            return False
+        exchange.expires += [expiry(name, each.path, each.domain) for each in entry.scopes]
+        return True
 
 
 def _shown(name: str) -> str:

@@ -1,7 +1,8 @@
 """Outside links: what leaves the site goes through a page that says so, or says it in the text."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -49,14 +50,19 @@ class Outbound(Promise, frozen=True, kw_only=True):
             return None
         sentences = [Sentence("outbound.mode", told[self.mode])]
         if self.mode == "interstitial":
-            text = "Links that a program adds to the page in your browser, and forms that post, are not covered."
+            text = (
+                "Not covered are links that a program adds in your browser, forms that post, and links that are very "
+                "long or let whoever has them in."
+            )
             sentences.append(Sentence("outbound.scope", text))
             text = "You can ask on that page not to be shown it again. We keep no list of the links that you follow."
             sentences.append(Sentence("outbound.remember", text))
         if self.trusted:
-            values = {"hosts": ", ".join(self.trusted)}
-            text = "Links to {hosts} lead there without such a page; their text names the destination."
-            sentences.append(Sentence("outbound.trusted", text, values))
+            trusted = {
+                "interstitial": "Links to {hosts} lead there without such a page; their text names the host.",
+                "annotate": "This is so for links to {hosts} too, which we trust.",
+            }
+            sentences.append(Sentence("outbound.trusted", trusted[self.mode], {"hosts": ", ".join(self.trusted)}))
         text = "We do not answer for the content or the security of other sites. Please read their privacy notices."
         sentences.append(Sentence("outbound.others", text, {}, telling.name))
         return Section("outbound", self.title, tuple(sentences))
@@ -103,7 +109,8 @@ class _Keeper(Keeper):
         exchange.rewrites = True
         if "text/html" in exchange.headers.get("accept", ""):
             exchange.edits.append(("accept-encoding", "identity"))
-            exchange.edits += _inward(exchange.headers, self._mark)
+            if not exchange.headers.keys().isdisjoint(_CONDITIONS):
+                exchange.edits += _inward(exchange, self._mark)
 
     def on_response(self, exchange: Exchange, headers: Pairs) -> Pairs:
         if not exchange.rewrites or exchange.own:
@@ -121,8 +128,11 @@ class _Keeper(Keeper):
         return self._marked(fields.without(headers, *_OUTDATED))
 
     def _charset(self, status: int, headers: Pairs) -> str | None:
-        """The charset of an answer whose links can be rewritten; None for one that passes as it is."""
-        kind, label = fields.media_type(fields.first(headers, "content-type"))
+        """The charset, as it is labelled, of an answer whose links can be rewritten; None for one that passes."""
+        content_type = fields.first(headers, "content-type")
+        if "html" not in content_type.lower():
+            return None
+        kind, label = fields.media_type(content_type)
         if kind != "text/html" or status in (204, 206) or status < 200:
             return None
         if fields.first(headers, "content-disposition").lower().startswith("attachment"):
@@ -130,10 +140,10 @@ class _Keeper(Keeper):
         if fields.first(headers, "content-encoding").lower() not in ("", "identity"):
             self._count("outbound", "encoded pages passed unread")
             return None
-        charset = supported_charset(label or "utf-8")
-        if charset is None:
+        if supported_charset(label or "utf-8") is None:
             self._count("outbound", "pages in an unreadable charset")
-        return charset
+            return None
+        return label or "utf-8"
 
     def _look_at_location(self, exchange: Exchange, headers: Pairs) -> None:
         """A redirect is the app's own act (logins depend on it): it is left alone, and counted."""
@@ -161,16 +171,22 @@ def _mark(promise: Outbound, services: Services) -> str:
     return "-pmw" + hashlib.sha256(rules.encode()).hexdigest()[:8]
 
 
-def _inward(headers: Mapping[str, str], mark: str) -> list[tuple[str, str | None]]:
+_TAG: Final = re.compile(r'(?:W/)?"[^"]*"')
+
+
+def _inward(exchange: Exchange, mark: str) -> list[tuple[str, str | None]]:
     """What the app sees of a browser's validators: ours without our mark, none of those from before us.
 
-    A page that a browser kept from before would be confirmed by a 304, with direct links in it.
+    A page that a browser kept from before would be confirmed by a 304, with direct links in it. What
+    guards a change (`If-Match` on a PUT, RFC 9110 13.1.1) is left as it is but for the mark.
     """
+    headers, reading = exchange.headers, exchange.method in ("GET", "HEAD")
     edits: list[tuple[str, str | None]] = []
-    known = headers.get("if-none-match", "")
     for name in _CONDITIONS:
         if name not in headers:
             continue
-        value = headers[name].replace(mark + '"', '"') if mark in headers[name] else None
-        edits.append((name, value if value or mark not in known else headers[name]))
+        tags = _TAG.findall(headers[name])
+        ours = ", ".join(tag.replace(mark + '"', '"') for tag in tags if tag.endswith(mark + '"'))
+        if ours or reading:
+            edits.append((name, ours or None))
     return edits

@@ -1,0 +1,1 @@
+"""Benchmarks: what privacymw costs, beside what it is compared with, in one run."""

@@ -1,0 +1,53 @@
+"""`python -m bench`: all parts, or the named ones."""
+
+import argparse
+import json
+import logging
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import perrequest
+from bench.handoff import handoff
+from bench.imports import imports
+from bench.options import Options
+from bench.report import Report
+from bench.scanner import scanner
+from bench.servers import servers
+
+PARTS: dict[str, Callable[[Options], Report]] = {
+    "starlette": perrequest.starlette,
+    "flask": perrequest.flask,
+    "handoff": handoff,
+    "imports": imports,
+    "scanner": scanner,
+    "servers": servers,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)}; all when none is named")
+    parser.add_argument("--quick", action="store_true", help="see that it runs; too short to judge by")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--against", type=Path, metavar="SRC", help="another tree's src folder, in the same run")
+    options = parser.parse_args()
+    unknown = [part for part in options.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    logging.getLogger("privacymw").setLevel(logging.ERROR)  # the welcome of each start is not wanted here
+    print(f"CPython {platform.python_version()}; compare within one table only", flush=True)
+    figures = {}
+    against = options.against.resolve() if options.against else None
+    for name in options.parts or PARTS:
+        report = PARTS[name](Options(options.quick, against))
+        figures[name] = {"title": report.title, "notes": list(report.notes), **report.figures}
+        print(report.show(), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""How much is measured, and beside what."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Options(NamedTuple):
+    """What was asked for on the command line.
+
+    Attributes:
+        quick: fewer rounds: to see that it runs, not to judge by.
+        against: the `src` folder of another tree, measured in the same run; None for none.
+    """
+
+    quick: bool = False
+    against: Path | None = None
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of interleaved slices."""
+        return 15 if self.quick else 151
