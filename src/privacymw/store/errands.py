@@ -49,7 +49,7 @@ class Errands:
         self._patience = patience
         self._asking = threading.Lock()
         self._renew()
-        watch(self)
+        watch(self, rank=1)
 
     def _renew(self) -> None:
         self._late: dict[Hashable, _Errand] = {}
