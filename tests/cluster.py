@@ -118,7 +118,7 @@ class Cluster:
         self.start()
 
     def close(self):
-        self.stop()
+        self.stop(signal.SIGQUIT)  # nothing of it is needed any more
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def admin(self, database):

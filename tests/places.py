@@ -61,8 +61,12 @@ class PostgresqlPlace(_Place):
     def home(self):
         return ServerHome(self.url, [SECRET])
 
+    def admin(self):
+        """A connection of the administrator's."""
+        return self.cluster.admin(self.url.rpartition("/")[2])
+
     def ask(self, statement, *values):
         """An administrator's question to the database."""
-        with self.cluster.admin(self.url.rpartition("/")[2]) as db:
+        with self.admin() as db:
             answer = db.execute(statement, values or None)
             return answer.fetchall() if answer.description else []

@@ -21,10 +21,10 @@ PACKAGE = Path(privacymw.__file__).parent
 FLOORS: list[list[set[str]]] = [
     [
         {
-            *("__init__", "characters", "errors", "faults", "foreign", "headers", "kinds", "markup", "routes"),
+            *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
             *("setcookie", "url"),
         },
-        {"address", "seal", "tokenizer"},
+        {"address", "kinds", "seal", "tokenizer"},
         {"forwarding"},
         {"outlets"},
         {"html"},
@@ -33,6 +33,7 @@ FLOORS: list[list[set[str]]] = [
     [
         {"cookie", "forms", "links", "page.", "registry", "settings", "store."},
         {"folder", "policy"},
+        {"logplace"},
         {"promise", "running", "tally"},
         {"leaving"},
     ],

@@ -1,5 +1,6 @@
-"""Where a store or a key home is: what can be said of a URL without connecting, and how to show it."""
+"""Where a store or a key home is: what can be said of a URL without connecting."""
 
+import os
 import re
 from ipaddress import ip_address
 from typing import Final
@@ -10,13 +11,7 @@ _SERVER: Final = re.compile(r"postgres(?:ql)?://")
 SAME: Final = "postgresql:"
 """As PRIVACYMW_KEYS: in the database of the store."""
 
-VERIFIED: Final = "sslmode=verify-full&sslrootcert=system"
-_PASSWORD: Final = re.compile(r"(?<=://)([^\s:/?#]*):[^\s/?#]*@|(?<=[?&]password=)[^&\s]+", re.IGNORECASE)
-
-
-def masked(text: str) -> str:
-    """The text with each password of a URL in it replaced by stars."""
-    return _PASSWORD.sub(lambda found: f"{found[1]}:***@" if found[1] is not None else "***", text)
+_VERIFIED: Final = "sslmode=verify-full&sslrootcert=system"
 
 
 def is_server(place: str) -> bool:
@@ -28,10 +23,27 @@ def open_way(url: str) -> str:
     """The first host to which rows and keys would travel without a verified certificate; empty if none."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
-    mode = query.get("sslmode", [""])[-1]
-    named = ",".join([parts.netloc.rpartition("@")[2], *query.get("host", []), *query.get("hostaddr", [])])
-    hosts = [_host(unquote(each)) for each in named.split(",")]
-    return next((host for host in hosts if mode != "verify-full" and not _is_here(host)), "")
+    if query.get("sslmode", [""])[-1] == "verify-full":
+        return ""
+    named = [parts.netloc.rpartition("@")[2], *query.get("host", []), *query.get("hostaddr", [])]
+    if "service" in query:
+        named.append("the host of the service")
+    if not any(named):
+        named = [os.environ.get(name, "") for name in ("PGHOST", "PGHOSTADDR")]
+    hosts = [_host(unquote(each)) for each in ",".join(named).split(",")]
+    return next((host for host in hosts if not _is_here(host)), "")
+
+
+def same_database(one: str, other: str) -> bool:
+    """Whether two URLs lead to one database, as far as their texts tell."""
+    places = [urlsplit(each) for each in (one, other)]
+    return len({(place.netloc.rpartition("@")[2], place.path) for place in places}) == 1
+
+
+def verified(url: str) -> str:
+    """The URL with the certificate of its server verified."""
+    plain = re.sub(r"(?<=[?&])ssl(?:mode|rootcert)=[^&]*&?", "", url).rstrip("?&")
+    return f"{plain}{'&' if '?' in plain else '?'}{_VERIFIED}"
 
 
 def _host(text: str) -> str:
@@ -50,13 +62,13 @@ def _is_here(host: str) -> bool:
 
 
 def check_store(text: str) -> None:
-    """Raises ValueError unless it is a place for rows; the text of it names no password."""
+    """Raises ValueError unless it is a place for rows."""
     if text.lower() in ("", "none") or is_server(text) or (text.startswith(SQLITE) and len(text) > len(SQLITE)):
         return
-    raise ValueError(f"not a kind of store; allowed: {SQLITE}<path of a file>, postgresql://<host>/<database>, none")
+    raise ValueError("not a kind of store")
 
 
 def check_keys(text: str) -> None:
     """Raises ValueError unless it is a folder or a database."""
     if ":" in text.split("/")[0] and text != SAME and not is_server(text):
-        raise ValueError(f"neither a folder nor {SAME} (the store's database) nor postgresql://<host>/<database>")
+        raise ValueError("neither a folder nor a database")

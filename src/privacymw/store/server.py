@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from privacymw.errors import StoreError
+from privacymw.faults import masked
 from privacymw.store.fork import watch
-from privacymw.store.location import masked
 
 if TYPE_CHECKING:
     import psycopg
@@ -182,11 +182,6 @@ class Server:
         found = db.execute(_CLOCK).fetchone()
         assert found is not None
         self._time = (float(found[0]), time.monotonic())
-
-    def is_same(self, url: str) -> bool:
-        """Whether a URL leads to this database, as far as its text tells."""
-        names = ("host", "hostaddr", "port", "dbname")
-        return [self._parameters.get(name) for name in names] == [_parameters(url).get(name) for name in names]
 
     def was_lost(self) -> bool:
         """Whether a connection went since the last call: a server that crashed has emptied unlogged tables."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from privacymw.store.base import Finding, KeyInfo, Tombstone
+from privacymw.store.location import same_database
 from privacymw.store.server import Part, Server, ServerError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class ServerHome:
 
     def __init__(self, url: str, secrets: Sequence[str], *, create: bool = True) -> None:
         self.server = Server(url, _TABLES, create=create, statement=5, lock=0.5)
-        self.shown = self.server.shown
+        self._url, self.shown = url, self.server.shown
         self._secrets = {_name(each): each.encode() for each in secrets}
         self._newest = next(iter(self._secrets), "")
 
@@ -160,7 +161,7 @@ class ServerHome:
         if logged:
             text = f"{len(logged)} keys are in tables that are logged: write-ahead log and backups hold them"
             yield Finding("keys-logged", text, True)
-        if self.server.is_same(store):
+        if same_database(self._url, store):
             text = (
                 "the keys are in the database of the rows: dump it with pg_dump --no-unlogged-table-data, or a dump"
                 " keeps addresses readable"
