@@ -15,13 +15,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from disk import bytes_in
+from servers import Certificate
+
 _PLACES = [os.environ.get("PATH", ""), *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)]
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "16MB",
+    "ssl": "on",
     "fsync": "off",  # a crashed server is tried here, not a crashed machine
     "log_min_duration_statement": "0",  # the log of statements is searched for keys and addresses
     "log_min_messages": "warning",
+    "max_wal_size": "32MB",
 }
 
 
@@ -62,7 +67,13 @@ class Cluster:
             shutil.chown(self.folder, self._user)
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.port = listening.getsockname()[1]
-        self._run("initdb", "-D", self.data, "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        self.certificate = Certificate.make(self.folder)  # the server takes a key that others can read for none
+        for path in (self.certificate.certificate, self.certificate.key):
+            path.chmod(0o600)
+            shutil.chown(path, self._user)
+        self._run(
+            "initdb", "-D", self.data, "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "--wal-segsize=1"
+        )
         (self.data / "pg_hba.conf").write_text(
             "local all all trust\nhost all admin 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
         )
@@ -80,7 +91,8 @@ class Cluster:
         return done.stdout
 
     def start(self):
-        settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": str(self.folder)}
+        tls = {"ssl_cert_file": self.certificate.certificate, "ssl_key_file": self.certificate.key}
+        settings = {**_SETTINGS, **tls, "port": str(self.port), "unix_socket_directories": str(self.folder)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -135,8 +147,14 @@ class Cluster:
         """What pg_dump writes."""
         return self._run("pg_dump", "-d", url, "-n", "privacymw", *options)
 
-    def flushed(self):
-        """The folder of the server's files, with everything written to them."""
-        with self.admin("postgres") as db:
+    def holds(self, url, *needles):
+        """Which needles are in which of the server's files, with everything written to them.
+
+        Other tests' databases are left out.
+        """
+        with self.admin(url.rpartition("/")[2]) as db:
             db.execute("checkpoint")
-        return self.data
+            (own,) = db.execute("select oid::text from pg_database where datname = current_database()").fetchone()
+        folders = [each for each in self.data.iterdir() if each.is_dir() and each.name != "base"]
+        folders.append(self.data / "base" / own)
+        return [found for folder in folders for found in bytes_in(folder, *needles)]

@@ -61,19 +61,19 @@ class Errands:
         """The answer of `job`, or of the one that was late under the same name.
 
         Raises:
-            ServerError: `away`: it is late, or the one before it is.
+            ServerError: it is late, or the one before it is.
         """
         with self._asking:
             errand = self._late.pop(what, None) or self._send(job)
             if not errand.done.wait(self._patience):
                 self._late = dict([*self._late.items(), (what, errand)][-_KEPT:])
-                raise ServerError("the server does not answer at once; asked again", away=True)
+                raise ServerError("the server does not answer at once; asked again", late=True)
         answer: T = errand.answer()
         return answer
 
     def _send(self, job: Callable[[], object]) -> _Errand:
         if self._last is not None and not self._last.done.is_set():
-            raise ServerError("the server does not answer yet", away=True)
+            raise ServerError("the server does not answer yet", late=True)
         self._last = errand = _Errand(job)
         if self._started():
             self._queue.put(errand)

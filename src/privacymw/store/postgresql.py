@@ -73,13 +73,13 @@ class PostgresqlStore:
         """One COPY, its own transaction; the partition is made where another's purge took it away."""
         if not batch.rows or self._is_stored(batch):
             return
-        self._enter(batch)
         try:
+            self._enter(batch)
             self._copy(batch)
         except ServerError as error:
+            self._partitions.known.clear()
             if error.state != _NO_PARTITION:
                 raise
-            self._partitions.known.clear()
             self._enter(batch)
             self._copy(batch)
 

@@ -79,13 +79,21 @@ class Retention:
     def work(self, owner: str, seconds: float) -> None:
         """Sweep for so long at most, three quarters of it asleep: a waiting writer looks ever more rarely."""
         if self._due and self._steps is None:
-            self._due = False
-            if self._store.lease(owner, self._keys.now(), _LEASE):
-                self._steps = sweep(self._store, self._keys)
+            self._begin_sweep(owner)
         end = time.monotonic() + seconds
         while self._steps and (begun := time.monotonic()) < end:
             self._step()
             time.sleep(min(3 * (time.monotonic() - begun), seconds))
+
+    def _begin_sweep(self, owner: str) -> None:
+        self._due = False
+        try:
+            leased = self._store.lease(owner, self._keys.now(), _LEASE)
+        except ServerError:
+            self._due = True
+            raise
+        if leased:
+            self._steps = sweep(self._store, self._keys)
 
     def _step(self) -> None:
         steps, self._steps = self._steps, None

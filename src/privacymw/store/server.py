@@ -24,6 +24,7 @@ LOCK: Final = 0x70726976  # "priv": our advisory lock, around everything that ma
 VERSION: Final = "privacymw 1"
 _OLDEST: Final = 140000  # DETACH CONCURRENTLY came with PostgreSQL 14
 _PAUSES: Final = (0.2, 2.0)  # seconds between two tries to connect, doubling
+_MISSING: Final = ("42P01", "3F000")  # a table, a schema: dropped by hand, they are made with the next connection
 _ASK_TIME: Final = 60.0
 _FORK: Final = 2.0  # seconds; a hung network must not keep a server from forking
 _abandoned: list[object] = []
@@ -42,16 +43,17 @@ _SETTINGS: Final = (
     " set_config('search_path', %s, false), set_config('client_min_messages', 'error', false)"
 )
 _CLOCK: Final = "select extract(epoch from clock_timestamp())::float8"
+_AWAY: Final = ("08", "53", "57P")  # connection lost, no room, shutting down or starting up
 # What does not go away by waiting. The server does not say it in codes before a session is there.
 _FINAL: Final = ("authentication failed", "does not exist", "no pg_hba.conf", "no password", "certificate", "SSL")
 
 
 class ServerError(StoreError):
-    """What the server said, or that it is away; `state` is the SQLSTATE, if there is one."""
+    """What the server said, or that it is away, perhaps only late; `state` is the SQLSTATE, if there is one."""
 
-    def __init__(self, text: str, *, state: str = "", away: bool = False) -> None:
+    def __init__(self, text: str, *, state: str = "", away: bool = False, late: bool = False) -> None:
         super().__init__(text)
-        self.state, self.away = state, away
+        self.state, self.away, self.late = state, away or late, late
 
 
 class Part(NamedTuple):
@@ -102,7 +104,7 @@ class Server:
                 yield self._connection()
             except psycopg.Error as error:
                 gone = self._db is None or self._db.broken or self._db.closed
-                if gone:
+                if gone or error.sqlstate in _MISSING:
                     self.close()
                 raise self._told(error, gone=gone) from None  # the original's details quote values
 
@@ -118,8 +120,9 @@ class Server:
         said = error.diag.message_primary or " ".join(str(error).split())
         password = str(self._parameters.get("password") or "")
         said = said.replace(password, "***") if password else said
-        final = any(part in said for part in _FINAL)
-        return ServerError(f"{self.shown}: {said[:300]}", state=error.sqlstate or "", away=gone and not final)
+        state = error.sqlstate or ""
+        away = state.startswith(_AWAY) if state else gone and not any(part in said for part in _FINAL)
+        return ServerError(f"{self.shown}: {said[:300]}", state=state, away=away)
 
     def _connection(self) -> "Connection":
         if self._db is None:

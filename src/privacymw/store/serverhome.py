@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from privacymw.store.base import Finding, KeyInfo, Tombstone
 from privacymw.store.location import same_database
-from privacymw.store.server import Part, Server, ServerError
+from privacymw.store.server import Part, Server
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 TOMBSTONES: Final = 400
 """A lane's tombstones kept as evidence."""
-_NO_TABLE: Final = "42P01"
 _log = logging.getLogger("privacymw.store")
 
 _COLUMNS: Final = "(lane text, start bigint, deadline bigint not null, length bigint not null, id text not null"
@@ -55,7 +54,10 @@ _LIVE: Final = (
     " where (coalesce(pg_relation_size(to_regclass(concat('key_', lane, '_', start))), 0) > 0) = %s"
 )
 _THIS: Final = " and lane = %s and start = %s"
-_KNOWN: Final = "select deadline, length, id, mixed from key where lane = %s and start = %s"
+_KNOWN: Final = (
+    "select deadline, length, id, mixed, to_regclass(concat('key_', lane, '_', start)) from key"
+    " where lane = %s and start = %s"
+)
 _REPLACED: Final = "select lane, start, deadline, length, id from key_lost"
 _END: Final = (
     "with one as (delete from key where lane = %(lane)s and start = %(start)s returning deadline),"
@@ -110,15 +112,10 @@ class ServerHome:
 
     def load(self, lane: str, start: int) -> tuple[KeyInfo, bytes] | None:
         """A live key with its secret; None also where what it was mixed with is not here."""
-        try:
-            with self.server.writing() as db:
-                known = db.execute(_KNOWN, (lane, start))
-                deadline, length, number, mixed = known.fetchone() or (0, 0, "", None)
-                random = db.execute(_about("select random from {key}", lane, start)).fetchone()
-        except ServerError as error:
-            if error.state == _NO_TABLE:
-                return None
-            raise
+        with self.server.writing() as db:
+            found = db.execute(_KNOWN, (lane, start)).fetchone()
+            deadline, length, number, mixed, table = found or (0, 0, "", None, None)
+            random = db.execute(_about("select random from {key}", lane, start)).fetchone() if table else None
         if mixed not in self._secrets or not random:
             return None
         return KeyInfo(lane, start, deadline, length, number), _mixed(random[0], self._secrets[mixed], lane, start)
