@@ -30,6 +30,12 @@ def shows_language(visit: Visit) -> Site:
     return page_of(f"<p>{visit.preferences['language']}</p>")
 
 
+@pytest.mark.parametrize("mode", ["on", "observe", "off"])
+def test_an_answer_that_hangs_on_a_preference_is_private_in_every_mode(face: str, mode: str) -> None:
+    answer = portal(face, shows_language, mode=mode, choices_preferences="language=en|es").ask()
+    assert (header(answer, "vary"), header(answer, "cache-control")) == ("Cookie", "private")
+
+
 # --- the page
 
 
@@ -37,7 +43,9 @@ def shows_language(visit: Visit) -> Site:
     ("settings", "shown", "hidden"),
     [
         ({}, ['name="outside"', "Save"], ['name="c.', 'name="p.', "nothing to choose"]),
-        ({"outbound_mode": "annotate"}, ["nothing to choose", "Clear all"], ['name="outside"', "Save<"]),
+        ({"outbound_mode": "annotate"}, ["nothing to choose"], ["<form", "Clear all"]),
+        ({"choices_saved": "off", **EVERYTHING}, ["nothing to choose"], ["<form"]),
+        ({"secret_key": "", **EVERYTHING}, ["nothing to choose"], ["<form"]),
         ({"outbound_mode": "off", "choices_categories": "ads"}, ['name="c.ads"', "Save<"], ['name="outside"']),
         ({"outbound_mode": "off", "confidential_paths": "/members"}, ['name="outside"'], ["nothing to choose"]),
         (EVERYTHING, ['name="c.sale"', 'name="p.language" value="es"'], ["nothing to choose"]),
@@ -62,8 +70,14 @@ def test_the_page_sets_no_cookie_and_stays_out_of_caches(face: str, mode: str) -
     assert b"<script" not in answer.body
 
 
-def test_without_a_secret_there_is_no_page(face: str) -> None:
-    assert portal(face, page_of("no", status=404), secret_key="").ask(PAGE).body == b"no"
+@pytest.mark.parametrize("settings", [{"choices_saved": "off"}, {"secret_key": ""}, {"outbound_mode": "annotate"}])
+def test_where_no_choice_is_kept_no_page_sets_a_cookie(face: str, settings: dict[str, str]) -> None:
+    token = portal(face).started.services.links.seal("https://other.example/")  # type: ignore[union-attr]
+    site = portal(face, page_of("no", status=404), **settings)
+    for path, body in ((PAGE, "outside=direct"), (PAGE, "do=clear"), (f"/privacy/leaving/{token}", "again=all")):
+        assert "set-cookie" not in names(site.post(path, body))
+    assert header(site.post(PAGE, "do=save"), "allow") == "GET, HEAD"
+    assert b"/privacy/choices" not in site.ask("/privacy/notice").body
 
 
 # --- saving and clearing
@@ -313,6 +327,8 @@ def test_a_preference_stored_over_an_unverifiable_cookie_keeps_its_refusals(face
     first = site.ask("/", *BROWSER, _sent(face, "unverifiable", EVERYTHING))
     assert first.body == b"False"
     assert site.ask("/", *BROWSER, cookie_of(first)).body == b"False"
+    partly = cookie_of(site.post(PAGE, "p.language=es", *NAVIGATION, FORM, cookie_of(first)))
+    assert site.ask("/", *BROWSER, partly).body == b"False"
     answered = cookie_of(site.post(PAGE, SAVED, *NAVIGATION, FORM, cookie_of(first)))
     assert site.ask("/", *BROWSER, answered).body == b"True"
 
@@ -335,10 +351,22 @@ def test_an_error_names_what_is_declared_and_the_line_to_paste(face: str, asks: 
     assert all(word in text for word in words)
 
 
-def test_without_a_secret_an_error_says_what_is_missing(face: str) -> None:
+@pytest.mark.parametrize("settings", [{"choices_saved": "off"}, {"secret_key": ""}])
+@pytest.mark.parametrize("model", ["opt-in", "opt-out"])
+def test_where_no_choice_is_kept_the_answer_is_no(face: str, settings: dict[str, str], model: str) -> None:
     def view(visit: Visit) -> Site:
         with pytest.raises(PrivacyError, match="PRIVACYMW_SECRET_KEY or PRIVACYMW_DATA"):
-            visit.choices  # noqa: B018 - reading it is what raises
-        return page_of("said")
+            visit.preferences["language"] = "es"
+        return page_of(f"{visit.choices.allows('sale')} {visit.preferences['language']}")
 
-    assert portal(face, view, secret_key="", **EVERYTHING).ask().body == b"said"
+    answer = portal(face, view, **{**EVERYTHING, **settings}, choices_model=model).ask()
+    assert answer.body == b"False en"
+    assert not {"vary", "cache-control", "set-cookie"} & names(answer)
+
+
+def test_preferences_are_a_mapping_of_what_is_declared(face: str) -> None:
+    def view(visit: Visit) -> Site:
+        found = visit.preferences
+        return page_of(f"{'language' in found} {'colour' in found} {found.get('colour', 'red')} {dict(found)}")
+
+    assert portal(face, view, **EVERYTHING).ask().body == b"True False red {'language': 'en'}"

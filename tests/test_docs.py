@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
+from privacymw.promise import Promise
+from privacymw.promises import PROMISES
+
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(?P<language>\w+)(?: (?P<word>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -140,6 +143,11 @@ def test_the_settings_table_is_the_one_of_the_code() -> None:
         env=environment(), capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert shown.strip() == made.strip(), "run `privacymw settings --markdown` and paste what it prints"
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.group)
+def test_each_promise_has_its_heading(promise: type[Promise]) -> None:
+    assert f"\n## {promise.group}\n" in (ROOT / "docs" / "promises.md").read_text()
 
 
 @pytest.mark.servers

@@ -97,7 +97,7 @@ def test_behind_a_proxy_nobody_told_us_about(kind: str, redirect: str, data: Pat
     with served(kind, data, **env) as upstream, nginx(upstream, certificate=certificate) as proxy:
         for _ in range(3):
             answer = httpx.get(proxy.url, verify=certificate.context(), follow_redirects=True, trust_env=False)
-            assert answer.status_code == 200
+            assert answer.status_code == 200, proxy.log + upstream.log
             assert not answer.history
         assert "PRIVACYMW_TRUSTED_PROXIES=127.0.0.1" in upstream.log
 
@@ -178,4 +178,4 @@ def test_a_log_of_before_ends_on_time_in_every_mode(mode: str, data: Path) -> No
         assert until(lambda: rows(data, TERMS) == ["127.0.0.1"], 3)
     with served("gunicorn", data, PRIVACYMW_MODE=mode, **SHORT):
         assert until(lambda: len(open_keys(data / "keys", TERMS, create=False).home.gone()) > 0)
-        assert until(lambda: not rows(data, TERMS), 8)
+        assert until(lambda: "127.0.0.1" not in rows(data, TERMS), 8)

@@ -238,6 +238,7 @@ def test_both_spellings_at_once_are_a_fault(tmp_path: Path) -> None:
         ("PRIVACYMW_SECRET_KEI_FILE", "PRIVACYMW_SECRET_KEY"),
         ("PRIVACYMW_KEY", "PRIVACYMW_KEYS"),
         ("PRIVACYMW_SITE", "PRIVACYMW_SITES"),
+        ("PRIVACYMW_CONFIG_FILE", "PRIVACYMW_CONFIG"),
     ],
 )
 def test_a_near_miss_is_refused_with_the_line_that_was_meant(name: str, nearest: str) -> None:

@@ -93,6 +93,24 @@ def _by_trust_and_age(choice: Choice) -> tuple[bool, int]:
     return choice.verified, choice.at
 
 
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+def check_names(names: tuple[str, ...]) -> None:
+    """Raises ValueError for a name that cannot stand in the cookie."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r}: a name has small letters, digits and _, 32 at most")
+
+
+def check_preferences(table: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises ValueError for a preference that cannot be offered."""
+    check_names(tuple(table))
+    for name, values in table.items():
+        if not values or any(not value or len(value) > 40 for value in values):
+            raise ValueError(f"{name!r}: every value has 1 to 40 characters")
+
+
 class PreferenceCookie:
     """Reads, verifies and writes the preference cookie.
 

@@ -4,8 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from privacymw.core import Exchange, Keeper, Outcome, Transform
-from privacymw.headers import NOTHING, Pairs
+from privacymw.headers import NOTHING, Pairs, for_one_visitor
 from privacymw.pipeline import Pipeline
+
+
+def _as_asked(exchange: Exchange, touched: Pairs) -> Pairs:
+    """The app's headers as they are, unless it asked for a choice: a shared cache must not serve that on."""
+    return for_one_visitor(touched, exchange.varies) if exchange.varies else touched
 
 
 class Observing(Pipeline):
@@ -33,7 +38,7 @@ class Observing(Pipeline):
         exchange.fixed = NOTHING
         if exchange.transform is not None:
             exchange.transform = _Unchanged(exchange.transform, self.count)
-        return touched
+        return _as_asked(exchange, touched)
 
     def _withhold(self, exchange: Exchange) -> None:
         """Counts an answer in place of the app's, and takes it back."""
@@ -79,13 +84,13 @@ class Off(Pipeline):
         super().__init__(keepers, **options)
         standing = {key for each in keepers for key in each.standing}
         self.pages = {key: page for key, page in self.pages.items() if key in standing}
-        self.response_names = frozenset()
+        self.response_names = frozenset(("cache-control", "vary"))
 
     def ask(self, exchange: Exchange) -> None:
         """Nothing is asked."""
 
     def respond(self, exchange: Exchange, touched: Pairs) -> Pairs:
-        return super().respond(exchange, touched) if exchange.own else touched
+        return super().respond(exchange, touched) if exchange.own else _as_asked(exchange, touched)
 
     def finish(self, exchange: Exchange, outcome: Outcome) -> None:
         """Nothing is recorded."""

@@ -182,6 +182,8 @@ class _Reader:
         """The value in force and where it came from; the default in place of a faulty one."""
         name = each.variable
         text, mounted = (self.environ.get(key, "").strip() for key in (name, name + "_FILE"))
+        if name == CONFIG:
+            mounted = ""  # a path to a path, which is refused below
         if text and mounted:
             paste = f"unset {name}_FILE"
             return self._faulted(each, fault(name + "_FILE", mounted, f"{name} is set too", "one of the two", paste))
@@ -242,7 +244,8 @@ class _Reader:
         names = {**dict.fromkeys(self.file, ""), **self.environ}
         for name in names:
             base = name.removesuffix("_FILE")
-            if not name.startswith(PREFIX) or base in self.known or _injected(name):
+            known = base in self.known and name != CONFIG + "_FILE"
+            if not name.startswith(PREFIX) or known or _injected(name):
                 continue
             near = difflib.get_close_matches(base, self.known, n=1, cutoff=0.87)
             if near:

@@ -155,7 +155,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     logs = journal is not None and policy.site.mode == "on"
     means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks)
     policy = policy.within(means)
-    cookie = PreferenceCookie(cookie_secrets, count=tally.count) if cookie_secrets else None
+    cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     services = Services(
         site=policy.site,
         organisation=policy.organisation,

@@ -1,13 +1,12 @@
 """What the visitor may choose: the signed cookie's page, and what the app reads of it."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
 from privacymw import forms
-from privacymw.cookie import NO_CHOICE, Choice, PreferenceCookie
+from privacymw.cookie import NO_CHOICE, UNVERIFIED, Choice, PreferenceCookie, check_names, check_preferences
 from privacymw.core import Exchange, Job, Keeper, Reply, not_allowed
 from privacymw.errors import PrivacyError
 from privacymw.headers import Pairs, opts_out, quoted_path
@@ -15,24 +14,8 @@ from privacymw.kinds import setting
 from privacymw.page import NO_STORE
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SHARING: Final = frozenset(("sale", "sharing", "advertising"))
 """Categories to which Global Privacy Control says no, unless the visitor said yes here."""
-
-
-def check_names(names: tuple[str, ...]) -> None:
-    """Raises ValueError for a name that cannot stand in the cookie."""
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r}: a name has small letters, digits and _, 32 at most")
-
-
-def check_preferences(table: Mapping[str, tuple[str, ...]]) -> None:
-    """Raises ValueError for a preference that cannot be offered."""
-    check_names(tuple(table))
-    for name, values in table.items():
-        if not values or any(not value or len(value) > 40 for value in values):
-            raise ValueError(f"{name!r}: every value has 1 to 40 characters")
 
 
 class Choices(Promise, frozen=True, kw_only=True):
@@ -61,11 +44,11 @@ class Choices(Promise, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, categories=categories, saved=saved)
 
     def decider(self, cookie: PreferenceCookie | None) -> Callable[[Exchange, str], bool]:
-        """Tells whether the visitor of an exchange allows a category."""
+        """Tells whether the visitor of an exchange allows a category; where nobody can say no, the answer is no."""
 
         def allows(exchange: Exchange, category: str) -> bool:
-            choice = cookie.read(exchange) if cookie is not None and self.saved else NO_CHOICE
-            return self.allowed(choice, category, gpc=opts_out(exchange.headers.get("sec-gpc", "")))
+            choice = cookie.read(exchange) if cookie is not None else UNVERIFIED
+            return self.allowed(choice, category, gpc=_signalled(exchange))
 
         return allows
 
@@ -93,9 +76,8 @@ class Choices(Promise, frozen=True, kw_only=True):
             ),
         ]
         sentences += [self._category(name) for name in self.categories]
-        table = _table(self, leaving=telling.leaving)
-        action = ("choices", "See and change your choices")
-        return Section("choices", self.title, tuple(sentences), (table,), action)
+        tables = (_table(self, leaving=telling.leaving),)
+        return Section("choices", self.title, tuple(sentences), tables, ("choices", "See and change your choices"))
 
     def _category(self, name: str) -> Sentence:
         text = {
@@ -104,8 +86,12 @@ class Choices(Promise, frozen=True, kw_only=True):
         }
         return Sentence(f"choices.{name}", text[self.model], {"category": name})
 
-    def keeper(self, services: Services) -> Keeper | None:
-        return _Keeper(self, services, services.cookie) if services.cookie else None
+    def keeper(self, services: Services) -> Keeper:
+        return _Keeper(self, services)
+
+
+def _signalled(exchange: Exchange) -> bool:
+    return opts_out(exchange.headers.get("sec-gpc", ""))
 
 
 def _table(promise: Choices, *, leaving: bool) -> Table:
@@ -140,9 +126,12 @@ class VisitorChoices:
 
 
 class Preferences(MutableMapping[str, str]):
-    """The app's own preferences of this visitor; what is set rides in the signed cookie."""
+    """The app's own preferences of this visitor; what is set rides in the signed cookie.
 
-    def __init__(self, promise: Choices, cookie: PreferenceCookie, exchange: Exchange) -> None:
+    Without a cookie to keep them each has its default, and none can be set.
+    """
+
+    def __init__(self, promise: Choices, cookie: PreferenceCookie | None, exchange: Exchange) -> None:
         self._declared = promise.preferences
         self._cookie = cookie
         self._exchange = exchange
@@ -157,9 +146,18 @@ class Preferences(MutableMapping[str, str]):
                 f"Set PRIVACYMW_CHOICES_PREFERENCES={name}=first|second"
             ) from None
 
+    def _choice(self) -> Choice:
+        return NO_CHOICE if self._cookie is None else self._cookie.read(self._exchange)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._declared
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self._declared else default
+
     def __getitem__(self, name: str) -> str:
         values = self._values(name)
-        chosen = self._cookie.read(self._exchange).preferences.get(name)
+        chosen = self._choice().preferences.get(name)
         return chosen if chosen in values else values[0]
 
     def __setitem__(self, name: str, value: str) -> None:
@@ -168,16 +166,19 @@ class Preferences(MutableMapping[str, str]):
             raise PrivacyError(f"preferences[{name!r}] = {value!r}: allowed are {', '.join(values)}")
         if self._exchange.state != "open":
             raise PrivacyError(f"preferences[{name!r}]: the answer has begun, no cookie can be set any more")
-        choice = self._cookie.read(self._exchange)
-        self._store(choice, {**choice.preferences, name: value})
+        self._store({**self._choice().preferences, name: value})
 
     def __delitem__(self, name: str) -> None:
         self._values(name)
-        choice = self._cookie.read(self._exchange)
-        self._store(choice, {key: value for key, value in choice.preferences.items() if key != name})
+        self._store({key: value for key, value in self._choice().preferences.items() if key != name})
 
-    def _store(self, choice: Choice, preferences: Mapping[str, str]) -> None:
-        self._exchange.choice = msgspec.structs.replace(choice, preferences=preferences)
+    def _store(self, preferences: Mapping[str, str]) -> None:
+        if self._cookie is None:
+            raise PrivacyError(
+                "preferences: no choice is kept here; that needs a secret that all workers share "
+                "(PRIVACYMW_SECRET_KEY or PRIVACYMW_DATA) and PRIVACYMW_CHOICES_SAVED=on"
+            )
+        self._exchange.choice = msgspec.structs.replace(self._choice(), preferences=preferences)
         self.changed = True
 
     def __iter__(self) -> Iterator[str]:
@@ -193,77 +194,77 @@ class _Keeper(Keeper):
     touches = ("set-cookie",)
     standing = frozenset(("choices",))
 
-    def __init__(self, promise: Choices, services: Services, cookie: PreferenceCookie) -> None:
+    def __init__(self, promise: Choices, services: Services) -> None:
         self._promise = promise
         self._services = services
-        self._cookie = cookie
+        self._cookie = services.cookie
         self.pages = {"choices": self._page}
         self.offers = {"choices": self._choices, "preferences": self._preferences}
 
     def _choices(self, exchange: Exchange) -> VisitorChoices:
+        if self._cookie is None:  # where nobody can say no, the answer is no
+            return VisitorChoices(self._promise, UNVERIFIED, gpc=False)
         exchange.varies += ("Cookie", "Sec-GPC") if SHARING.intersection(self._promise.categories) else ("Cookie",)
-        gpc = opts_out(exchange.headers.get("sec-gpc", ""))
-        return VisitorChoices(self._promise, self._cookie.read(exchange), gpc=gpc)
+        return VisitorChoices(self._promise, self._cookie.read(exchange), gpc=_signalled(exchange))
 
     def _preferences(self, exchange: Exchange) -> Preferences:
-        exchange.varies.append("Cookie")
+        if self._cookie is not None:
+            exchange.varies.append("Cookie")
         return Preferences(self._promise, self._cookie, exchange)
 
     def on_response(self, exchange: Exchange, headers: Pairs) -> Pairs:
         preferences = exchange.asked.get("preferences")
-        if preferences is None or not preferences.changed:
+        if preferences is None or not preferences.changed or self._cookie is None:
             return headers
         return [*headers, self._cookie.line(exchange, exchange.choice)]
 
     def _page(self, exchange: Exchange, rest: str) -> Reply | Job | None:
         if rest:
             return None
-        if exchange.method == "POST":
-            return Job(lambda body: self._post(exchange, body), forms.FORM_BYTES)
+        cookie = self._cookie
+        if exchange.method == "POST" and cookie is not None:
+            return Job(lambda body: self._post(exchange, cookie, body), forms.FORM_BYTES)
         if exchange.method not in ("GET", "HEAD"):
-            return not_allowed("GET, HEAD, POST")
-        done = exchange.query if exchange.query in _DONE else ""
-        return self._shown(exchange, 200, _DONE.get(done, ""))
+            return not_allowed("GET, HEAD, POST" if cookie is not None else "GET, HEAD")
+        return self._shown(exchange, 200, _DONE.get(exchange.query, ""))
 
     def _shown(self, exchange: Exchange, status: int, message: str) -> Reply:
-        choice = self._cookie.read(exchange)
-        gpc = opts_out(exchange.headers.get("sec-gpc", ""))
-        visitor = VisitorChoices(self._promise, choice, gpc=gpc)
-        preferences = Preferences(self._promise, self._cookie, exchange)
+        choice = self._cookie.read(exchange) if self._cookie is not None else UNVERIFIED
+        visitor = VisitorChoices(self._promise, choice, gpc=_signalled(exchange))
         context = {
             "message": message,
             "fault": status >= 400,
+            "saved": self._cookie is not None,
             "choice": choice,
             "outside": self._services.leaving,
             "categories": self._promise.categories,
             "allowed": {name: visitor.allows(name) for name in self._promise.categories},
             "preferences": self._promise.preferences,
-            "chosen": dict(preferences),
+            "chosen": dict(Preferences(self._promise, self._cookie, exchange)),
         }
         return self._services.pages.reply("choices.html", exchange, context, NO_STORE, status=status)
 
-    def _post(self, exchange: Exchange, body: bytes) -> Reply:
+    def _post(self, exchange: Exchange, cookie: PreferenceCookie, body: bytes) -> Reply:
         if not forms.is_same_origin(exchange):
             return self._shown(exchange, 403, "Nothing was changed: the form did not come from this page.")
         try:
             form = forms.fields(exchange, body)
             clears = forms.single(form, "do", ("save", "clear")) == "clear"
-            line = (
-                self._cookie.expiry(exchange) if clears else self._cookie.line(exchange, self._chosen(exchange, form))
-            )
+            before = cookie.read(exchange)
+            line = cookie.expiry(exchange) if clears else cookie.line(exchange, self._chosen(before, form))
         except ValueError as error:
             return self._shown(exchange, 400, f"Nothing was changed. {error}")
-        base = quoted_path(self._services.pages.base(exchange))
-        location = f"{base}/choices?{'cleared' if clears else 'saved'}"
+        location = quoted_path(self._services.pages.base(exchange)) + (
+            "/choices?cleared" if clears else "/choices?saved"
+        )
         return Reply(303, (("location", location), line, NO_STORE), b"")
 
-    def _chosen(self, exchange: Exchange, form: dict[str, list[str]]) -> Choice:
-        """The choice in a form, over the one in the cookie for what the form leaves out.
+    def _chosen(self, before: Choice, form: dict[str, list[str]]) -> Choice:
+        """The choice in a form, over the one before for what the form leaves out.
 
         Raises:
             Unfit: the form says what the page never offered.
         """
-        before = self._cookie.read(exchange)
         outside, sites = self._outside(before, form)
         answers = {name: forms.single(form, f"c.{name}", ("0", "1")) for name in self._promise.categories}
         chosen = {name: forms.single(form, f"p.{name}", values) for name, values in self._promise.preferences.items()}
