@@ -9,6 +9,7 @@ from privacymw.store.base import LANES, Finding, Query, Store
 from privacymw.store.doctor import memory
 from privacymw.store.files import search
 from privacymw.store.heartbeat import STALE, beats
+from privacymw.store.location import is_server, open_way
 from privacymw.store.reader import Reader
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Log(Reader):
             self._heartbeat,
             self._counts,
             self._secure_delete,
+            self._way,
             self._beside,
         )
         return [finding for check in checks for finding in check()]
@@ -130,6 +132,10 @@ class Log(Reader):
         on = self.store.health().get("secure_delete")
         if on is not None:
             yield Finding("store-secure-delete", f"deleted rows are {'' if on else 'not '}overwritten", bool(on))
+
+    def _way(self) -> Iterator[Finding]:
+        if is_server(self.url) and (host := open_way(self.url)):
+            yield Finding("rows-way", f"the log travels to {host}, which does not have to prove its name", True)
 
     def _beside(self) -> Iterator[Finding]:
         yield from self.keys.home.doctor(self.data, self.url)
