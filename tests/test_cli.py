@@ -34,6 +34,7 @@ VERBS = [
     ["addresses", "list"],
     ["addresses", "purge"],
     ["addresses", "verify"],
+    ["choices", "verify"],
     ["settings"],
     ["rollout"],
     ["preview"],

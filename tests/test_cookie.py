@@ -62,6 +62,8 @@ CHOICES = st.builds(
     sites=st.lists(WORDS, max_size=SITES, unique=True).map(tuple),
     at=st.integers(0, 2**40),
     verified=st.booleans(),
+    agreed=st.dictionaries(WORDS, WORDS, max_size=4),
+    version=WORDS,
 )
 
 

@@ -45,6 +45,9 @@ ANOTHER = {
     "choices_categories": "ads",
     "choices_preferences": "language=en|es",
     "choices_saved": "off",
+    "choices_opt_out_countries": "CA",
+    "choices_recorded": "off",
+    "choices_record_retention": "30d",
     "cookies_guard": "enforce",
     "cookies_ready": "csrf",
     "cookies_declared": '[{name = "_st", category = "ads", purpose = "shows you offers", lifetime = "30d"}]',
@@ -71,7 +74,9 @@ ANOTHER = {
     "prefix": "/data",
     "keys": "/var/lib/keys",
 }
+ONLY_WITH = {"choices_opt_out_countries": {"choices_model": "by-country"}}
 UNTOLD = {
+    "addresses_geo_database": "where countries are looked up; that they are is told with the model by-country",
     "addresses_epoch": "the limits are counted from an epoch's start, so that they hold whatever its length",
     "mode": "its dry run makes the page a draft, below",
     "data": "where our own files lie, which the page does not speak of",
@@ -92,7 +97,8 @@ def test_every_setting_is_told_or_known_not_to_matter() -> None:
 
 @pytest.mark.parametrize("name", ANOTHER)
 def test_another_value_makes_another_page(name: str) -> None:
-    before, after = sections(**BASE), sections(**{**BASE, name: ANOTHER[name]})
+    base = {**BASE, **ONLY_WITH.get(name, {})}
+    before, after = sections(**base), sections(**{**base, name: ANOTHER[name]})
     changed = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
     assert changed
     group = name.partition("_")[0]
@@ -112,16 +118,21 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 
 # --- what its sentences say
 
-EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in ("choices_saved", "addresses_logged")}}
+SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
+OFF = ("choices_saved", "choices_recorded", "addresses_logged")
+EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}
     for outbound, redirect, preset, model in itertools.product(
-        ("interstitial", "annotate", "off"), ("auto", "on", "off"), ("standard", "strict", "off"), ("opt-in", "opt-out")
+        ("interstitial", "annotate", "off"),
+        ("auto", "on", "off"),
+        ("standard", "strict", "off"),
+        ("opt-in", "opt-out", "by-country"),
     )
 ]
 POLICIES = [
     sections(Means(secret=secret, store=store), **{**base, **mode})
-    for base in ({}, BASE, EVERY)
+    for base in ({}, BASE, EVERY, {**BASE, **SIGNALS})
     for mode in MODES
     for secret in (True, False)
     for store in (True, False)

@@ -23,6 +23,8 @@ from privacymw.core import Exchange
 from privacymw.headers import COOKIE_MAX_AGE, Pair, cookie_values, set_cookie
 
 PAYLOAD_VERSION: Final = "1"
+OURS: Final = ("__Host-privacy", "__Host-privacy-view", "privacy", "privacy-view")
+"""The names of our own cookies: over https, and on a developer's machine."""
 TOKEN_BYTES: Final = 3_000
 """A browser drops a cookie over 4096 bytes of name and value (RFC 6265bis 5.6): ours stays well below."""
 SITES: Final = 20
@@ -41,6 +43,8 @@ class Choice(msgspec.Struct, frozen=True):
         at: when it was chosen, in seconds since the epoch; 0 where nothing was.
         verified: False where a cookie came that nobody can vouch for: what it may have refused stays
             refused until it is answered anew.
+        agreed: of each yes, the digest of what it was said to (`questions.py`).
+        version: the digest of what there was to choose.
     """
 
     answers: Mapping[str, bool] = {}
@@ -49,6 +53,8 @@ class Choice(msgspec.Struct, frozen=True):
     sites: tuple[str, ...] = ()
     at: int = 0
     verified: bool = True
+    agreed: Mapping[str, str] = {}
+    version: str = ""
 
     def goes_direct(self, host: str) -> bool:
         """Whether the visitor asked not to be told of this host again."""
@@ -62,7 +68,9 @@ UNVERIFIED: Final = Choice(verified=False)
 def encoded(choice: Choice) -> str:
     """The payload of a choice: cookie octets only (RFC 6265 4.1.1)."""
     pairs = [("v", PAYLOAD_VERSION), ("at", str(choice.at))]
+    pairs += [("q", choice.version)] if choice.version else []
     pairs += [(f"c.{name}", "1" if answer else "0") for name, answer in choice.answers.items()]
+    pairs += [(f"y.{name}", digest) for name, digest in choice.agreed.items()]
     pairs += [(f"p.{name}", value) for name, value in choice.preferences.items()]
     pairs += [] if choice.verified else [("lost", "1")]
     pairs += [("out", choice.outside)] if choice.outside != "ask" else []
@@ -86,6 +94,8 @@ def decoded(payload: str) -> Choice:
         sites=tuple(value for name, value in pairs if name == "site")[:SITES],
         at=int(known.get("at", "0")),
         verified="lost" not in known,
+        agreed={name[2:]: value for name, value in pairs if name.startswith("y.")},
+        version=known.get("q", ""),
     )
 
 
@@ -127,8 +137,8 @@ class PreferenceCookie:
         count: Callable[[str, str], None] = lambda kind, name: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._signers = {_key_id(secret): _Signer(secret, clock) for secret in reversed(secrets)}
-        self._first = _key_id(secrets[0])
+        self._signers = {key_id(secret): _Signer(secret, clock) for secret in reversed(secrets)}
+        self._first = key_id(secrets[0])
         self._count = count
         self._clock = clock
         # Verified tokens only: a forged one must not push others out.
@@ -152,10 +162,10 @@ class PreferenceCookie:
         if known is not None:
             choice, expires = known
             return choice if self._clock() <= expires else UNVERIFIED
-        key_id, _, signed = token.partition(".")
-        signer = self._signers.get(key_id)
+        identifier, _, signed = token.partition(".")
+        signer = self._signers.get(identifier)
         if signer is None or len(token) > TOKEN_BYTES:
-            self._count("preference cookies", "of another key" if _KEY_ID.fullmatch(key_id) else "malformed")
+            self._count("preference cookies", "of another key" if _KEY_ID.fullmatch(identifier) else "malformed")
             return UNVERIFIED
         try:
             payload, signed_at = signer.unsign(signed, max_age=COOKIE_MAX_AGE, return_timestamp=True)
@@ -210,7 +220,7 @@ class _Signer(TimestampSigner):
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 
 
-def _key_id(secret: str) -> str:
+def key_id(secret: str) -> str:
     """Names a secret without telling anything of it."""
     return hmac.new(secret.encode(), b"privacymw key id", "sha256").hexdigest()[:8]
 

@@ -30,6 +30,14 @@ def is_same_origin(exchange: Exchange) -> bool:
         return False
 
 
+def may_download(exchange: Exchange) -> bool:
+    """Whether a file about this visitor may be sent: asked for by our own page, or typed by the visitor.
+
+    Browsers that do not say where a request comes from keep the answer from other sites by themselves.
+    """
+    return exchange.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+
+
 def fields(exchange: Exchange, body: bytes) -> dict[str, list[str]]:
     """The fields of an urlencoded form.
 

@@ -47,7 +47,7 @@ class LogPlace(NamedTuple):
             return {"store": "", "server": self.shown}
         return {"store": self.url, "keys": str(self.keys), "terms": self.terms._asdict()}
 
-    def journal(self, data: Path | None, *, max_bytes: int) -> Journal:
+    def journal(self, data: Path | None, *, max_bytes: int, decisions: int | None = None) -> Journal:
         """The journal of this process, with a thread of its own; overdue keys are destroyed before this returns.
 
         Raises:
@@ -62,7 +62,7 @@ class LogPlace(NamedTuple):
             )
         store = open_store(self.url, max_bytes=max_bytes)
         keys = open_keys(self.keys, self.terms, clock=store.now if is_server(self.url) else None, secrets=self.secrets)
-        journal = open_journal(store, keys, data=data)
+        journal = open_journal(store, keys, data=data, decisions=decisions)
         journal.start()
         return journal
 

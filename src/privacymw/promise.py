@@ -9,11 +9,14 @@ import msgspec
 
 from privacymw.core import Exchange, Keeper
 from privacymw.policy import Organisation, Site
+from privacymw.registry import CookieEntry
 from privacymw.settings import Group
 
 if TYPE_CHECKING:
     from privacymw.cookie import PreferenceCookie
+    from privacymw.decider import Decider
     from privacymw.page import Pages
+    from privacymw.receipt import Receipts
     from privacymw.seal import LinkSeal
     from privacymw.store.journal import Journal
 
@@ -109,6 +112,15 @@ class Services(msgspec.Struct, frozen=True):
     leaving: bool = False
     allows: Callable[[Exchange, str], bool] = lambda exchange, category: False
     """Whether the visitor of an exchange allows a category."""
+    decider: "Decider | None" = None
+    """Decides with reasons, where choices are kept."""
+    varies: tuple[str, ...] = ("Cookie",)
+    """The request headers on which a decision may hang."""
+    entries: tuple[CookieEntry, ...] = ()
+    """The declared cookies."""
+    receipts: "Receipts | None" = None
+    gpc: bool = False
+    """Whether the page says that Global Privacy Control is honoured."""
     clock: Callable[[], float] = time.time
 
     def today(self) -> datetime.date:
@@ -123,6 +135,11 @@ class Promise(Group, frozen=True, kw_only=True):
 
     def asks(self) -> tuple[str, ...]:
         """Categories of which it keeps the visitor's answer, so that the visitor has to be asked."""
+        return ()
+
+    @property
+    def entries(self) -> tuple[CookieEntry, ...]:
+        """The cookies that it declares."""
         return ()
 
     def within(self, means: Means) -> "Promise":

@@ -1,12 +1,8 @@
 """Start-up: from the environment to a pipeline, and the log lines of the first ten minutes."""
 
 import atexit
-import base64
-import hashlib
-import hmac
 import logging
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,9 +10,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from privacymw.cookie import PreferenceCookie
+from privacymw.countries import by_country
+from privacymw.decider import Decider
 from privacymw.errors import SettingsError
-from privacymw.folder import DataFolder, new_secret
+from privacymw.folder import DataFolder
 from privacymw.forwarding import Forwarding
+from privacymw.keyring import secret_keys
 from privacymw.logplace import LogPlace, keys_apart, log_place
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
@@ -29,8 +28,11 @@ from privacymw.promises.choices import Choices
 from privacymw.promises.confidential import Confidential
 from privacymw.promises.notice import Notice, compiled, who_we_are
 from privacymw.promises.outbound import Outbound
+from privacymw.promises.signals import Signals
+from privacymw.receipt import Receipts
+from privacymw.registry import CookieEntry
 from privacymw.running import announce
-from privacymw.seal import KEY_BYTES, LinkSeal
+from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
@@ -87,9 +89,9 @@ class Policy(NamedTuple):
     def means(self) -> Means:
         """What a start with these settings would have to keep promises with; touches nothing."""
         data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
-        logs = self.addresses.logged and self.site.mode == "on" and self.log_place(data) is not None
+        logs = self.stores and self.site.mode == "on" and self.log_place(data) is not None
         secret = bool(self.site.secret_key) or data is not None
-        return Means(secret=secret, store=logs, leaving=self.leaving)
+        return Means(secret=secret, store=logs, leaving=self.leaving, categories=self.asks)
 
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
@@ -102,6 +104,13 @@ class Policy(NamedTuple):
         return "interstitial" in modes or any(isinstance(each, Confidential) and each.paths for each in self.promises)
 
     @property
+    def stores(self) -> bool:
+        """Whether something is to be kept in a store: addresses, or records of what visitors decide."""
+        choices = self.choices
+        decides = choices.saved and bool(choices.categories or self.asks)
+        return self.addresses.logged or (choices.recorded and decides)
+
+    @property
     def asks(self) -> tuple[str, ...]:
         """Categories of which some promise keeps the visitor's answer."""
         return tuple(dict.fromkeys(category for each in self.promises for category in each.asks()))
@@ -110,6 +119,25 @@ class Policy(NamedTuple):
     def choices(self) -> Choices:
         """The choices in force."""
         return next(each for each in self.promises if isinstance(each, Choices))
+
+    @property
+    def signals(self) -> Signals:
+        """The stance on browser signals in force."""
+        return next(each for each in self.promises if isinstance(each, Signals))
+
+    @property
+    def entries(self) -> tuple[CookieEntry, ...]:
+        """The cookies that the promises declare."""
+        return tuple(entry for each in self.promises for entry in each.entries)
+
+    def decider(self, cookie: PreferenceCookie | None) -> Decider:
+        """What decides for visitors, by the promises in force.
+
+        Raises:
+            SettingsError: a country is to decide, and there is no readable file of countries.
+        """
+        country = by_country(self.addresses.geo_database, needed=self.choices.model == "by-country")
+        return self.choices.decider(cookie, self.entries, country, dnt=self.signals.dnt == "honour")
 
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
@@ -151,11 +179,12 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     folder = _folder(policy.site, environ)
     tally = Tally(folder)
     journal = _journal(policy, folder)
-    cookie_secrets, link_keys = _secrets(policy.site, folder)
+    cookie_secrets, link_keys = secret_keys(policy.site, folder)
     logs = journal is not None and policy.site.mode == "on"
     means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks)
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
+    decider = policy.decider(cookie)
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
@@ -163,7 +192,12 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         count=tally.count,
         pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
         cookie=cookie,
-        allows=policy.choices.decider(cookie),
+        allows=decider.allows,
+        decider=decider,
+        varies=decider.varies,
+        entries=policy.entries,
+        receipts=Receipts(cookie_secrets) if cookie is not None else None,
+        gpc=bool(policy.signals.gpc),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
         sections=policy.sections(),
@@ -204,44 +238,16 @@ def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
 
 
 def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
-    """The address log, where something is to be logged and there is a place for it.
+    """The log and the records, where something is to be kept and there is a place for it.
 
-    Where nothing is logged any more, a log of before still has to end on time.
+    Where nothing is kept any more, a log of before still has to end on time.
     """
     site, addresses = policy.site, policy.addresses
     data = folder.path if folder is not None else None
     if data is None and site.store.lower() not in ("", "none") and not site.keys:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
     place = policy.log_place(data)
-    logs = addresses.logged and site.mode == "on"
+    logs = policy.stores and site.mode == "on"
     if place is None or not (logs or place.has_keys()):
         return None
-    return place.journal(data, max_bytes=addresses.max_size)
-
-
-def _secrets(site: Site, folder: DataFolder | None) -> tuple[list[str], list[tuple[str, bytes]]]:
-    """What signs choices, and what seals links: apart, for links outlive a change of the first."""
-    if site.secret_key:
-        return list(site.secret_key), [_derived(each) for each in site.secret_key]
-    if folder is None:
-        return [], []
-    lines = folder.lines("links", lambda: f"k{secrets.token_hex(3)} {_text(secrets.token_bytes(KEY_BYTES))}")
-    pairs = (line.partition(" ") for line in lines)
-    return folder.lines("secret", new_secret), [(name, _bytes(text)) for name, _, text in pairs]
-
-
-def _derived(secret: str) -> tuple[str, bytes]:
-    """A link key from a secret that several machines share (HKDF-Expand with one block, RFC 5869 2.3)."""
-    key = hmac.digest(secret.encode(), b"privacymw links\x01", hashlib.sha512)
-    return "s" + hashlib.sha256(key).hexdigest()[:6], key
-
-
-def _text(key: bytes) -> str:
-    return base64.urlsafe_b64encode(key).decode()
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(text)
-    except ValueError:
-        raise SettingsError("the file links in the data folder has a line that is no key: restore it") from None
+    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention)

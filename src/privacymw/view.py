@@ -6,8 +6,8 @@ from typing import Any
 from privacymw.address import unpack
 from privacymw.core import MARKER, Exchange
 from privacymw.errors import PrivacyError
-from privacymw.promises.choices import Preferences, VisitorChoices
 from privacymw.promises.signals import SignalsSent
+from privacymw.visitor import Preferences, VisitorChoices
 
 
 class Visit:

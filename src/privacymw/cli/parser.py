@@ -44,6 +44,7 @@ def parser(program: str = "privacymw") -> Parser:
     top.add_argument("--version", action="version", version=f"privacymw {__version__}")
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _addresses(verbs)
+    _choices(verbs)
     _settings(verbs)
     _rollout(verbs)
     _preview(verbs)
@@ -99,6 +100,16 @@ def _addresses(verbs: "_Verbs[Parser]") -> None:
         "Look for evidence that the retention is kept; exit code 2 where it is not.",
     )
     _json(verify)
+
+
+def _choices(verbs: "_Verbs[Parser]") -> None:
+    text = "Look up what visitors decided, by the receipt that they have."
+    group = verbs.add_parser("choices", help=text[0].lower() + text[1:-1], description=text, allow_abbrev=False)
+    below = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    text = "Verify a visitor's receipt, and show it beside the record; exit code 2 where they do not agree."
+    verb = _verb(below, "verify", "choices:verify", text)
+    verb.add_argument("receipt", metavar="RECEIPT", help="the file with the receipt's text; - for standard input")
+    _json(verb)
 
 
 def _settings(verbs: "_Verbs[Parser]") -> None:

@@ -42,6 +42,13 @@ class Addresses(Promise, frozen=True, kw_only=True):
     max_size: Annotated[
         int, setting("The log's size on disk; beyond it the oldest rows go first.", "size", ge=1_000_000)
     ] = 1_000_000_000
+    geo_database: Annotated[
+        str,
+        setting(
+            "A MaxMind DB file with countries, for PRIVACYMW_CHOICES_MODEL=by-country.",
+            example="/usr/share/GeoIP/GeoLite2-Country.mmdb",
+        ),
+    ] = ""
     logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
 
     def contradictions(self) -> Iterator[tuple[str, str, int]]:

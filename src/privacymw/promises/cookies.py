@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Final, Literal
 
+from privacymw.cookie import OURS
 from privacymw.core import Exchange, Keeper
 from privacymw.headers import Pair, Pairs, made_private, with_vary
 from privacymw.kinds import in_words, setting
@@ -79,7 +80,6 @@ def _lasts(entry: CookieEntry) -> str:
     return "until you close the browser" if entry.seconds is None else in_words(entry.seconds)
 
 
-_OURS: Final = ("__Host-privacy", "__Host-privacy-view", "privacy", "privacy-view")
 _NUMBER: Final = re.compile(r"[0-9]{4,}")
 
 
@@ -94,6 +94,7 @@ class _Keeper(Keeper):
         self._reports = promise.guard != "off"
         self._allows: Callable[[Exchange, str], bool] = services.allows
         self._count = services.count
+        self._varies = services.varies
         self.refuses = self._enforces
 
     def _refused(self, exchange: Exchange, entry: CookieEntry) -> bool:
@@ -105,19 +106,20 @@ class _Keeper(Keeper):
         kept: list[Pair] = []
         asked = bool(exchange.expires)
         for name, value in headers:
-            line, depends = self._guarded(exchange, value) if name == "set-cookie" else (value, False)
+            guarded = name == "set-cookie" and not exchange.own  # our own pages know what they remove
+            line, depends = self._guarded(exchange, value) if guarded else (value, False)
             asked = asked or depends
             if line is not None:
                 kept.append((name, line))
         kept += [("set-cookie", line) for line in exchange.expires]
         if asked:
-            return made_private(with_vary(kept, ("Cookie",)))
+            return made_private(with_vary(kept, self._varies))
         return headers if kept == headers else kept
 
     def _guarded(self, exchange: Exchange, line: str) -> tuple[str | None, bool]:
         """The line to send, None for a cookie that is withheld, and whether it hangs on the visitor's choice."""
         cookie = SetCookie.parse(line)
-        if cookie.name in _OURS:
+        if cookie.name in OURS:
             return line, False
         entry = self._registry.find(cookie.name)
         if entry is None:
@@ -149,7 +151,7 @@ class _BothWays(_Keeper):
 
     def _hides(self, exchange: Exchange, name: str) -> bool:
         """Whether the app is not to see a cookie; one that was refused is expired with the answer."""
-        if name in _OURS:
+        if name in OURS:
             return False
         entry = self._registry.find(name)
         if entry is None:

@@ -3,16 +3,19 @@
 import datetime
 import json
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Reply
-from privacymw.headers import Pair, opts_out
+from privacymw.decider import DNT, FOLLOWING, Decider
+from privacymw.headers import Pairs, opts_out
 from privacymw.kinds import setting
-from privacymw.promise import Promise, Section, Sentence, Services, Telling
+from privacymw.promise import Promise, Section, Sentence, Services, Table, Telling
 
-_DAY: Pair = ("cache-control", "public, max-age=86400")
+_DAY: Final[Pairs] = [("cache-control", "public, max-age=86400")]
+# Tracking Preference Expression 6.5.1: what hangs on a visitor stays out of shared caches.
+_OWN: Final[Pairs] = [("cache-control", "no-store"), ("vary", "DNT, Cookie")]
 
 
 class SignalsSent(msgspec.Struct, frozen=True):
@@ -32,8 +35,12 @@ class Signals(Promise, frozen=True, kw_only=True):
     title: ClassVar[str] = "Browser signals"
 
     dnt: Annotated[
-        Literal["silent", "disclose"],
-        setting("Do Not Track: silent does not answer it; disclose says so at /.well-known/dnt/ too.", "word"),
+        Literal["silent", "disclose", "honour"],
+        setting(
+            "Do Not Track: silent does not answer it; disclose says so at /.well-known/dnt/ too; honour takes it as a "
+            "no to statistics, advertising and the like.",
+            "word",
+        ),
     ] = "silent"
     gpc: Annotated[
         bool | datetime.date,
@@ -41,16 +48,7 @@ class Signals(Promise, frozen=True, kw_only=True):
     ] = False
 
     def section(self, telling: Telling) -> Section:
-        sentences = [
-            Sentence(
-                "signals.dnt",
-                "This site does not respond to “Do Not Track” signals: it behaves alike with and without one.",
-            )
-        ]
-        if self.dnt == "disclose":
-            sentences.append(
-                Sentence("signals.disclose", "It says so to browsers as well, at the address /.well-known/dnt/.")
-            )
+        sentences = self._do_not_track()
         if self.gpc:
             sentences.append(
                 Sentence(
@@ -60,15 +58,41 @@ class Signals(Promise, frozen=True, kw_only=True):
                     "before the signal.",
                 )
             )
-        return Section("signals", self.title, tuple(sentences))
+            sentences.append(_DIFFERENCE)
+        return Section("signals", self.title, tuple(sentences), (_FOLLOWED,) if self.dnt == "honour" else ())
+
+    def _do_not_track(self) -> list[Sentence]:
+        if self.dnt == "honour":
+            text = (
+                "Some browsers send “Do Not Track”. If yours does, and you have not answered here, we take it as a no "
+                "to what the table names. What you choose here goes first."
+            )
+            where = "We tell your browser what holds for you, at the address /.well-known/dnt/."
+            return [Sentence("signals.dnt", text), Sentence("signals.dnt_status", where)]
+        text = "This site does not respond to “Do Not Track” signals: it behaves alike with and without one."
+        sentences = [Sentence("signals.dnt", text)]
+        if self.dnt == "disclose":
+            text = "It says so to browsers as well, at the address /.well-known/dnt/."
+            sentences.append(Sentence("signals.disclose", text))
+        return sentences
 
     def keeper(self, services: Services) -> Keeper:
         return _Keeper(self, services)
 
 
+_FOLLOWED: Final = Table(
+    "What “Do Not Track” says no to here", ("Category",), tuple((each,) for each in sorted(FOLLOWING))
+)
+_DIFFERENCE: Final = Sentence(
+    "signals.difference",
+    "We treat the two signals apart, for the law of some states gives weight to Global Privacy Control, while work on "
+    "“Do Not Track” has ended.",
+)
+
+
 class _Keeper(Keeper):
     name = "signals"
-    reads = ("sec-gpc",)
+    reads: tuple[str, ...] = ("sec-gpc",)
 
     def __init__(self, promise: Signals, services: Services) -> None:
         self.offers = {"signals": self._signals}
@@ -76,23 +100,50 @@ class _Keeper(Keeper):
         if promise.gpc:
             since = promise.gpc if isinstance(promise.gpc, datetime.date) else services.today()
             document = json.dumps({"gpc": True, "lastUpdate": since.isoformat()}).encode()
-            self.fallbacks["/.well-known/gpc.json"] = _well_known("application/json", document)
+            self.fallbacks["/.well-known/gpc.json"] = _well_known("application/json", lambda exchange: document, _DAY)
+        policy = f"{services.site.prefix}/notice#signals"
         if promise.dnt == "disclose":
             # Tracking Preference Expression 6.5: one static object; `D` since the page says when.
-            status = {"tracking": "D", "policy": f"{services.site.prefix}/notice#signals"}
-            document = json.dumps(status).encode()
-            self.fallbacks["/.well-known/dnt/"] = _well_known("application/tracking-status+json", document)
+            status = json.dumps({"tracking": "D", "policy": policy}).encode()
+            self.fallbacks["/.well-known/dnt/"] = _well_known(_STATUS, lambda exchange: status, _DAY)
+        elif promise.dnt == "honour" and services.decider is not None:
+            self.reads = ("sec-gpc", *services.decider.reads)
+            told = _Status(services.decider, policy, f"{services.site.prefix}/choices")
+            self.fallbacks["/.well-known/dnt/"] = _well_known(_STATUS, told.document, _OWN)
 
     def _signals(self, exchange: Exchange) -> SignalsSent:
         exchange.varies.append("Sec-GPC")
         return SignalsSent(gpc=opts_out(exchange.headers.get("sec-gpc", "")))
 
 
-def _well_known(kind: str, document: bytes) -> Callable[[Exchange], Reply | None]:
-    reply = Reply(200, (("content-type", kind), _DAY), document)
+_STATUS: Final = "application/tracking-status+json"
 
+
+class _Status:
+    """The tracking status of one visitor (Tracking Preference Expression 6.2).
+
+    `N` where nothing that follows a visitor is allowed, `C` where the visitor's own yes goes before the
+    signal, else `T`. No answer of the site's has to carry `Tk`: that is the duty of a status `?` alone.
+    """
+
+    def __init__(self, decider: Decider, policy: str, config: str) -> None:
+        self._decider = decider
+        self._where = {"policy": policy, "config": config}
+        self._names = [name for name in decider.questions.categories if name in FOLLOWING]
+
+    def document(self, exchange: Exchange) -> bytes:
+        """The status object."""
+        allowed = any(self._decider.allows(exchange, name) for name in self._names)
+        tracking = "N" if not allowed else "C" if DNT in self._decider.signals(exchange) else "T"
+        status: dict[str, Any] = {"tracking": tracking, **self._where}
+        return json.dumps(status).encode()
+
+
+def _well_known(kind: str, document: Callable[[Exchange], bytes], age: Pairs) -> Callable[[Exchange], Reply | None]:
     def page(exchange: Exchange) -> Reply | None:
-        # RFC 8615 3: well-known addresses stand at the root of an origin, not under a mount.
-        return None if exchange.root else reply
+        if exchange.root:
+            return None  # RFC 8615 3: well-known addresses stand at the root of an origin, not under a mount
+        exchange.expires = []  # Tracking Preference Expression 6.5: these answers set no cookie
+        return Reply(200, (("content-type", kind), *age), document(exchange))
 
     return page

@@ -107,6 +107,7 @@ def open_journal(
     capacity: int = 20_000,
     interval: float = 0.25,
     backlog: int = 100_000,
+    decisions: int | None = None,
 ) -> "Journal":
     """The journal of a process; overdue keys are destroyed before this returns.
 
@@ -117,11 +118,13 @@ def open_journal(
         capacity: events in the queue.
         interval: seconds between two drains.
         backlog: sealed rows kept while the store does not answer.
+        decisions: seconds for which records of decisions are kept, if shorter than what each says; None: that.
 
     Raises:
         StoreError: a key past its deadline cannot be destroyed.
     """
     from privacymw.store.backlog import Backlog
+    from privacymw.store.decisions import Notes
     from privacymw.store.events import Sealer
     from privacymw.store.heartbeat import Heartbeat
     from privacymw.store.journal import Journal
@@ -131,7 +134,8 @@ def open_journal(
     writer = Writer(
         sealer=Sealer(keys),
         backlog=Backlog(store, rows_most=backlog),
-        retention=Retention(store, keys),
+        notes=Notes(store),
+        retention=Retention(store, keys, decisions),
         heartbeat=lambda: Heartbeat(data),
         store=store,
         clock=lambda: keys.now() / 1000,

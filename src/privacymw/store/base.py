@@ -4,6 +4,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from privacymw.store.decisions import DecisionStore
+
 LANES = ("address", "network")
 """Each lane has keys of its own: who is whose neighbor may be known for longer than who is who."""
 
@@ -86,8 +88,11 @@ class Finding(NamedTuple):
     held: bool
 
 
-class Store(Protocol):
-    """Where rows are kept. Each call may raise StoreError; a step of an iterator is one short transaction."""
+class Store(DecisionStore, Protocol):
+    """Where rows and records of decisions are kept.
+
+    Each call may raise StoreError; a step of an iterator is one short transaction.
+    """
 
     def now(self) -> float:
         """Unix seconds by the clock that judges its rows."""

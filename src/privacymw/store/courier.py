@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from privacymw.store.base import Batch, Epoch, Finding, KeyHome, KeyInfo, Store, Tombstone
+from privacymw.store.decisions import Decision
 from privacymw.store.errands import Errands
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ class StoreCourier:
         self.now = store.now
         self.read = store.read
         self.scan_for = store.scan_for
+        self.noted = store.noted
 
     def prepare(self, epoch: int) -> None:
         self._errands.ask(("prepare", epoch), lambda: self.store.prepare(epoch))
@@ -44,6 +46,12 @@ class StoreCourier:
 
     def trim(self) -> int:
         return self._errands.ask("trim", self.store.trim)
+
+    def note(self, decisions: Sequence[Decision]) -> None:
+        self._errands.ask(("note", decisions[0].receipt, len(decisions)), lambda: self.store.note(decisions))
+
+    def drop_noted(self, now: int, made_before: int) -> int:
+        return self._errands.ask("drop noted", lambda: self.store.drop_noted(now, made_before))
 
     def settle(self) -> bool:
         return self._errands.ask("settle", self.store.settle)

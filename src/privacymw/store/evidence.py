@@ -127,6 +127,9 @@ class Log(Reader):
         ):
             if count := sum(beat.get(name, 0) for beat in beats(self.data)):
                 yield Finding(f"rows-{name}", f"{count} rows {name} in the last day: {why}", True)
+        if lost := sum(beat.get("decisions_dropped", 0) for beat in beats(self.data)):
+            text = f"{lost} records of decisions dropped in the last day: their receipts will find nothing"
+            yield Finding("rows-decisions", text, True)
 
     def _secure_delete(self) -> Iterator[Finding]:
         on = self.store.health().get("secure_delete")

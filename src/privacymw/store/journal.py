@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 
+from privacymw.store.decisions import Decision
 from privacymw.store.events import Event
 from privacymw.store.fork import watch
 from privacymw.store.writer import Writer
@@ -51,6 +52,12 @@ class Journal:
         else:
             self._drop()
 
+    def note(self, decision: Decision) -> None:
+        """Hand over a record of a decision; when too many wait it is dropped and counted."""
+        self._writer.notes.add(decision)
+        if self._thread is None:
+            self.start()
+
     def _drop(self) -> None:
         with self._lock:
             self._dropped += 1
@@ -83,18 +90,21 @@ class Journal:
     def flush(self, timeout: float = 2.0) -> bool:
         """Store what was put, in this thread; False if the store did not take it in `timeout` seconds."""
         end = time.monotonic() + timeout
-        while self._queue or self._writer.backlog.waiting or self._turning.locked():
+        while self._queue or self._unwritten() or self._turning.locked():
             if not self._turning.acquire(timeout=max(end - time.monotonic(), 0)):
                 return False
             try:
                 self._writer.turn(self._drain(), self._dropped, now=True)
             finally:
                 self._turning.release()
-            if self._writer.backlog.waiting:
+            if self._unwritten():
                 if time.monotonic() >= end:
                     return False
                 time.sleep(0.02)
         return True
+
+    def _unwritten(self) -> int:
+        return self._writer.backlog.waiting + self._writer.notes.waiting
 
     def close(self, timeout: float = 2.0) -> None:
         """Store what waits, stop the thread, say goodbye. What is put afterwards is dropped and counted."""

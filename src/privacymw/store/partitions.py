@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from privacymw.errors import StoreError
 from privacymw.store.base import LANES, Epoch
+from privacymw.store.postgresql_decisions import CREATE
 from privacymw.store.server import Part, Server, ServerError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _TABLES = Part(
         partition by list (epoch)""",
         "create index on log (at, id)",
         "create table epoch (start bigint primary key, address boolean not null, network boolean not null)",
+        CREATE,
         "create table lease (id integer primary key check (id = 1), owner text not null, until bigint not null)",
     ),
 )

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from privacymw.errors import StoreError
 from privacymw.store.base import LANES, Batch, Epoch, Query, Row
+from privacymw.store.decisions import Decision
 from privacymw.store.partitions import Partitions, about
+from privacymw.store.postgresql_decisions import PostgresqlDecisions
 from privacymw.store.server import SCHEMA, ServerError
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ _SCAN: Final = (
     "select exists(select from {log}, unnest(array[address, network, textsend(method), textsend(route)]) as held"
     " where position(%s::bytea in held) > 0)"
 )
+_SCAN_NOTES: Final = (
+    "select exists(select from decision, unnest(array[receipt, textsend(answers), textsend(signals)]) as held"
+    " where position(%s::bytea in held) > 0)"
+)
 _LEASE: Final = (
     "insert into lease values (1, %(owner)s, %(now)s + %(lasting)s) on conflict (id) do update set"
     " owner = excluded.owner, until = excluded.until where lease.owner = excluded.owner"
@@ -56,6 +62,7 @@ class PostgresqlStore:
         self._max_bytes = max_bytes
         self._partitions = Partitions(url, create=create)
         self._server = self._partitions.server
+        self._decisions = PostgresqlDecisions(self._server)
         self._unsure: tuple[object, str] | None = None
         try:
             with self._server.using():
@@ -195,6 +202,18 @@ class PostgresqlStore:
             cut += count
         return cut
 
+    def note(self, decisions: Sequence[Decision]) -> None:
+        """Keep records of decisions: all of them, or none."""
+        self._decisions.note(decisions)
+
+    def noted(self, receipt: bytes) -> Decision | None:
+        """The record of a receipt, or None."""
+        return self._decisions.noted(receipt)
+
+    def drop_noted(self, now: int, made_before: int) -> int:
+        """Take away some records whose time is over; how many."""
+        return self._decisions.drop(now, made_before)
+
     def settle(self) -> bool:
         """Nothing to do: a dropped table's files go at once, and the write-ahead log holds sealed tokens only."""
         return True
@@ -206,13 +225,13 @@ class PostgresqlStore:
 
     def scan_for(self, needles: Sequence[bytes]) -> set[bytes]:
         """Which byte strings are in rows; the server's files are not ours to read."""
-        found = set()
-        for epoch, _ in self.epochs():
-            for needle in needles:
-                with self._server.using() as db:
-                    row = db.execute(about(_SCAN, epoch), (needle,)).fetchone()
-                found.update([needle] if row and row[0] else [])
-        return found
+        statements: list[LiteralString | Composed] = [_SCAN_NOTES, *(about(_SCAN, epoch) for epoch, _ in self.epochs())]
+        return {needle for needle in needles if any(self._holds(statement, needle) for statement in statements)}
+
+    def _holds(self, statement: "LiteralString | Composed", needle: bytes) -> bool:
+        with self._server.using() as db:
+            found = db.execute(statement, (needle,)).fetchone()
+        return bool(found and found[0])
 
     def health(self) -> dict[str, object]:
         """Size in bytes and its cap, number of epochs, and how the server is reached."""

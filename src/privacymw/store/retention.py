@@ -15,8 +15,11 @@ _LEASE = 60_000  # ms; a sweeper that was killed is replaced after this
 _SETTLE_TRIES = 20
 
 
-def sweep(store: Store, keys: Keys) -> Iterator[None]:
-    """Take away what nobody may read any more, one short transaction a step; stop where you like."""
+def sweep(store: Store, keys: Keys, decisions: int | None = None) -> Iterator[None]:
+    """Take away what nobody may read any more, one short transaction a step; stop where you like.
+
+    `decisions` is for how many seconds their records are kept, None where only they know.
+    """
     live, gone = keys.census()
     touched = False
     for epoch in store.epochs():
@@ -28,6 +31,10 @@ def sweep(store: Store, keys: Keys) -> Iterator[None]:
         for lane in set(dead).intersection(epoch.lanes):
             touched = True
             yield from store.forget(epoch.start, lane)
+    now = keys.now() // 1000
+    while store.drop_noted(now, now - decisions if decisions is not None else 0):
+        touched = True
+        yield
     if touched:
         yield from _settle(store)
 
@@ -43,8 +50,9 @@ def _settle(store: Store) -> Iterator[None]:
 class Retention:
     """The clock of one process. Every process ends keys, which is idempotent; one at a time sweeps rows."""
 
-    def __init__(self, store: Store, keys: Keys) -> None:
+    def __init__(self, store: Store, keys: Keys, decisions: int | None = None) -> None:
         self._store, self._keys = store, keys
+        self._decisions = decisions
         self._next_round = 0
         self._due = True
         self._steps: Iterator[None] | None = None
@@ -93,7 +101,7 @@ class Retention:
             self._due = True
             raise
         if leased:
-            self._steps = sweep(self._store, self._keys)
+            self._steps = sweep(self._store, self._keys, self._decisions)
 
     def _step(self) -> None:
         steps, self._steps = self._steps, None

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privacymw.store.base import LANES, Batch, Epoch, Query, Row
+from privacymw.store.decisions import Decision
 from privacymw.store.files import search
+from privacymw.store.sqlite_decisions import SqliteDecisions
 from privacymw.store.sqlite_file import SqliteFile
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class SqliteStore:
         self._max_bytes = max_bytes
         self._variables = 999
         self._file = SqliteFile(path, create=create, patience=patience)
+        self._decisions = SqliteDecisions(self._file)
 
     def now(self) -> float:
         """The time of this machine."""
@@ -198,7 +201,7 @@ class SqliteStore:
         for _ in range(_TRIM_STEPS):
             if self._used() <= self._max_bytes:
                 break
-            cut += self._cut_oldest()
+            cut += self._cut_oldest() or self._decisions.drop_oldest()
         return cut
 
     def _used(self) -> int:
@@ -220,6 +223,18 @@ class SqliteStore:
                 db.execute("delete from epoch where log = ?", oldest)
                 db.execute(f"drop table if exists {oldest[0]}")
             return cut
+
+    def note(self, decisions: Sequence[Decision]) -> None:
+        """Keep records of decisions: all of them, or none."""
+        self._decisions.note(decisions)
+
+    def noted(self, receipt: bytes) -> Decision | None:
+        """The record of a receipt, or None."""
+        return self._decisions.noted(receipt)
+
+    def drop_noted(self, now: int, made_before: int) -> int:
+        """Take away some records whose time is over; how many."""
+        return self._decisions.drop(now, made_before)
 
     def settle(self) -> bool:
         """Empty the write-ahead log, which keeps what was deleted; False if somebody is in the way."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from privacymw.store.backlog import Backlog
+from privacymw.store.decisions import Notes
 from privacymw.store.events import Event, Sealer
 from privacymw.store.heartbeat import Heartbeat
 from privacymw.store.retention import Retention
@@ -41,12 +42,13 @@ class Writer:
         *,
         sealer: Sealer,
         backlog: Backlog,
+        notes: Notes,
         retention: Retention,
         heartbeat: Callable[[], Heartbeat],
         store: "Keeps",
         clock: Callable[[], float],
     ) -> None:
-        self.sealer, self.backlog, self.retention = sealer, backlog, retention
+        self.sealer, self.backlog, self.notes, self.retention = sealer, backlog, notes, retention
         self._new_heartbeat = heartbeat
         self._store, self._clock = store, clock
         self._troubles: set[str] = set()
@@ -57,6 +59,7 @@ class Writer:
     def renew(self) -> None:
         """Forget what belongs to the process before a fork: its parent stores that."""
         self.backlog.give_up()
+        self.notes.renew()
         self.backlog.stored = self.backlog.failed = self.sealer.unsealed = self.trimmed = 0
         self.heartbeat = self._new_heartbeat()
 
@@ -66,6 +69,7 @@ class Writer:
         self._try("keys", self.retention.destroy)
         self._try("next keys", self.retention.prepare)
         self._try("store", lambda: self.backlog.write(self.sealer.current, now=now))
+        self._try("decisions", lambda: self.notes.write(now=now))
         self._try("sweep", lambda: self.retention.work(self.heartbeat.owner, _SWEEP))
         if self.heartbeat.due():
             self._try("size", self._keep_size)
@@ -75,6 +79,8 @@ class Writer:
         """Give up what could not be stored, and say goodbye."""
         if lost := self.backlog.give_up():
             _log.warning("%d rows of the diagnostics log could not be stored before the end", lost)
+        if lost := self.notes.give_up():
+            _log.warning("%d records of decisions could not be stored before the end", lost)
         self._try("heartbeat", lambda: self._beat(dropped, closed=True))
         self._try("close", self._store.close)
 
@@ -87,6 +93,7 @@ class Writer:
             "failed": self.backlog.failed,
             "unsealed": self.sealer.unsealed,
             "trimmed": self.trimmed,
+            "decisions_dropped": self.notes.dropped,
         }
 
     def _beat(self, dropped: int, *, closed: bool = False) -> None:
