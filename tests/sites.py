@@ -89,8 +89,11 @@ def portal(face: str, view: View | Site | None = None, /, **settings: str) -> Po
 
 
 def header(answer: Answer, name: str) -> str:
-    """The one value of a header, or an empty text; a header sent twice is a fault."""
-    found = [value for each, value in answer.headers if each == name]
+    """The one value of a header, or an empty text; a header sent twice is a fault.
+
+    The cookie that only shows the answers to scripts is left out: it goes with the other one.
+    """
+    found = [value for each, value in answer.headers if each == name and "-view=" not in value.partition(";")[0]]
     assert len(found) < 2, answer.headers
     return found[0] if found else ""
 

@@ -81,7 +81,9 @@ def test_a_visitor_refuses_looks_changes_and_erases(visitor: Page, tmp_path: Pat
         receipt = saved(visitor, "Save the receipt as a file")
         assert "Answers: sale=no statistics=no" in receipt
         assert "allowed: []; to ask: []" in text(visitor, server)
-        assert jar(visitor) == {"sid", "privacy"}, "the refused cookie is gone, though no script could reach it"
+        assert jar(visitor) == {"sid", "privacy", "privacy-view"}, (
+            "the refused cookie is gone, though no script could reach it"
+        )
 
         text(visitor, server, "/privacy/choices")
         assert json.loads(saved(visitor, "Save this as a file"))["choices"]["answers"] == {

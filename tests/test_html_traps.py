@@ -21,7 +21,7 @@ def outlets(page: bytes, charset: str = "utf-8") -> list[Outlet]:
 
 
 def values(page: bytes, charset: str = "utf-8") -> list[str]:
-    return [outlet.value for outlet in outlets(page, charset)]
+    return [outlet.value for outlet in outlets(page, charset) if outlet.attribute]
 
 
 TRAPS: list[tuple[str, bytes, list[str]]] = [

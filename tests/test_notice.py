@@ -41,6 +41,7 @@ BASE = {
 }
 ANOTHER = {
     "confidential_paths": "/members",
+    "choices_bar": "on",
     "choices_model": "opt-out",
     "choices_categories": "ads",
     "choices_preferences": "language=en|es",

@@ -22,7 +22,7 @@ FLOORS: list[list[set[str]]] = [
     [
         {
             *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
-            *("setcookie", "url"),
+            *("held", "setcookie", "url"),
         },
         {"address", "kinds", "seal", "tokenizer"},
         {"forwarding"},
@@ -34,8 +34,8 @@ FLOORS: list[list[set[str]]] = [
         {"cookie", "forms", "links", "page.", "registry", "settings", "store."},
         {"folder", "policy", "questions", "receipt"},
         {"ballot", "decider", "keyring", "logplace", "recorder"},
-        {"holding", "promise", "running", "tally", "visitor"},
-        {"choosing", "leaving"},
+        {"bar", "holding", "promise", "running", "tally", "visitor"},
+        {"choosing", "embeds", "leaving"},
     ],
     [{"promises."}],
     [{"evidence.", "startup"}, {"check", "testing"}],

@@ -25,6 +25,7 @@ def main() -> int:
         print(f"No Python of {', '.join(environment.VERSIONS)} was found.", file=sys.stderr)
         return 1
     rows = [run("system packages", [str(environment.ROOT / "tools" / "system-packages")])]
+    rows += [run("axe", [sys.executable, str(environment.ROOT / "tools" / "axe.py")])]
     rows += on_first(first)
     others = [version for version in environment.VERSIONS if version != first]
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -41,7 +42,8 @@ def on_first(version: str) -> list[Row]:
             ("lint", "ruff", "check", "."),
             ("format", "ruff", "format", "--check", "."),
             ("types", "mypy"),
-            ("all tests", "pytest"),
+            # Two processes: much of it waits for servers. A file stays in one, for its fixtures' sake.
+            ("all tests", "pytest", "-n", "2", "--dist", "loadfile"),
         )
     ]
 

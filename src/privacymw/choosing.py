@@ -109,25 +109,25 @@ class ChoicesPage:
             form = forms.fields(exchange, body)
             wish = forms.single(form, "do", ("save", "accept", "refuse", "clear", "erase"))
             if wish == "clear":
-                return self._done(exchange, "cleared", cookie.expiry(exchange))
+                return self._done(exchange, "cleared", *cookie.expiries(exchange))
             if wish == "erase":
                 return self._done(exchange, "erased", *self._holding.expiries(exchange, cookie))
             choice, given = self._ballot.counted(cookie.read(exchange), form, wish)
-            return self._saved(exchange, choice, cookie.line(exchange, choice), given)
+            return self._saved(exchange, choice, cookie.lines(exchange, choice), given)
         except ValueError as error:
             return self._shown(exchange, 400, f"Nothing was changed. {error}")
 
-    def _saved(self, exchange: Exchange, choice: Choice, line: Pair, given: list[str]) -> Reply:
+    def _saved(self, exchange: Exchange, choice: Choice, lines: tuple[Pair, ...], given: list[str]) -> Reply:
         """A receipt goes into this answer's page: in an address it would end up in logs, in a cookie it would name
         the browser."""
         if not given or self._recorder is None:
-            return self._done(exchange, "saved", line)
+            return self._done(exchange, "saved", *lines)
         signals = self._decider.signals(exchange)
         answers = {name: choice.answers[name] for name in self._decider.questions.categories if name in choice.answers}
         host = host_of(exchange.headers.get("host", ""))
         receipt = self._recorder.record(host, choice.version, answers, signals)
         exchange.choice = msgspec.structs.replace(choice, at=int(self._services.clock()))
-        return self._shown(exchange, 200, _DONE["saved"], line, *self._updated(), receipt=receipt)
+        return self._shown(exchange, 200, _DONE["saved"], *lines, *self._updated(), receipt=receipt)
 
     def _done(self, exchange: Exchange, what: str, *lines: Pair) -> Reply:
         base = quoted_path(self._services.pages.base(exchange))

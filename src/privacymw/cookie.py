@@ -148,6 +148,10 @@ class PreferenceCookie:
         """`__Host-privacy`, which no sibling host and no plain http can set; `privacy` on a developer's machine."""
         return "privacy" if _is_local(exchange) else "__Host-privacy"
 
+    def view_name(self, exchange: Exchange) -> str:
+        """Name of the cookie that shows the answers to scripts of the site; nobody believes what it says."""
+        return self.name(exchange) + "-view"
+
     def read(self, exchange: Exchange) -> Choice:
         """The choice that came with a request, verified once per exchange; the newest of several."""
         if exchange.choice is None:
@@ -190,9 +194,35 @@ class PreferenceCookie:
             raise ValueError(f"the choices take {len(token)} bytes, a cookie holds {TOKEN_BYTES}")
         return set_cookie(self.name(exchange), token, max_age=COOKIE_MAX_AGE, secure=not _is_local(exchange))
 
+    def lines(self, exchange: Exchange, choice: Choice) -> tuple[Pair, ...]:
+        """The same with the line that shows the answers to scripts, where there are any.
+
+        Raises:
+            ValueError: the choice does not fit into a cookie.
+        """
+        line = self.line(exchange, choice)
+        if not choice.answers:
+            return (line,)
+        shown = urlencode([(name, _shown(choice, name)) for name in choice.answers])
+        return line, self._view(exchange, shown, COOKIE_MAX_AGE)
+
+    def expiries(self, exchange: Exchange) -> tuple[Pair, ...]:
+        """The lines that remove what `lines` has set."""
+        shown = cookie_values(exchange.headers.get("cookie", ""), self.view_name(exchange))
+        return self.expiry(exchange), *((self._view(exchange, "", 0),) if shown else ())
+
+    def _view(self, exchange: Exchange, value: str, max_age: int) -> Pair:
+        secure = not _is_local(exchange)
+        return set_cookie(self.view_name(exchange), value, max_age=max_age, secure=secure, script=True)
+
     def expiry(self, exchange: Exchange) -> Pair:
         """The `Set-Cookie` line that removes the cookie."""
         return set_cookie(self.name(exchange), "", max_age=0, secure=not _is_local(exchange))
+
+
+def _shown(choice: Choice, category: str) -> str:
+    """An answer as scripts see it: 0 for a no, for a yes what it was said to."""
+    return choice.agreed.get(category, "1") if choice.answers[category] else "0"
 
 
 class _HmacSha256(SigningAlgorithm):

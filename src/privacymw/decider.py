@@ -50,6 +50,8 @@ class Decider:
     ) -> None:
         self.questions = questions
         self._model = model
+        self.opts_out = model == "opt-out"
+        """Whether a yes holds for every visitor before a choice."""
         self._cookie = cookie
         self._country = country
         self._opt_out_in = frozenset(opt_out_in)

@@ -1,7 +1,8 @@
 """The Flask door: `Privacy(app)`, or `privacy.init_app(app)` in an application factory."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 import click
 import flask
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _KEY = "privacymw"
+_P = ParamSpec("_P")
 
 
 class Privacy:
@@ -78,3 +80,24 @@ class _Later:
 def _current() -> Visit | None:
     """The visit for a template; None outside of a request, as in a mail."""
     return visit(flask.request) if flask.has_request_context() else None
+
+
+def requires_choice(category: str) -> Callable[[Callable[_P, Any]], Callable[_P, Any]]:
+    """A view that answers only who allows a category; others get a page (403) that leads to the choices.
+
+    It goes below the route: `@app.get("/report")`, then `@requires_choice("statistics")`. Works for `async`
+    views too. The answer is private and varies by cookie, whether it is the view's or the page.
+    """
+
+    def decorated(view: Callable[_P, Any]) -> Callable[_P, Any]:
+        @functools.wraps(view)
+        def checked(*args: _P.args, **kwargs: _P.kwargs) -> Any:
+            current = visit(flask.request)
+            if current.allows(category):
+                return flask.current_app.ensure_sync(view)(*args, **kwargs)
+            reply = current.refusal(category)
+            return flask.Response(reply.body, reply.status, list(reply.headers))
+
+        return checked
+
+    return decorated

@@ -99,9 +99,10 @@ def cookie_values(header: str, name: str) -> list[str]:
     return [value for found, equals, value in pairs if equals and found == name]
 
 
-def set_cookie(name: str, value: str, *, max_age: int, secure: bool) -> Pair:
-    """A host-only, script-proof `Set-Cookie` line; `max_age` in seconds, 0 expires it."""
-    attributes = ["Path=/", f"Max-Age={min(max_age, COOKIE_MAX_AGE)}", "HttpOnly", "SameSite=Lax"]
+def set_cookie(name: str, value: str, *, max_age: int, secure: bool, script: bool = False) -> Pair:
+    """A host-only `Set-Cookie` line, script-proof unless `script`; `max_age` in seconds, 0 expires it."""
+    http_only = [] if script else ["HttpOnly"]
+    attributes = ["Path=/", f"Max-Age={min(max_age, COOKIE_MAX_AGE)}", *http_only, "SameSite=Lax"]
     if max_age == 0:
         attributes.append("Expires=" + formatdate(0, usegmt=True))
     if secure:

@@ -4,14 +4,22 @@
 one or more readings of them (`tokenizer.py`), and writes the changes (`outlets.py`) any of them asks for.
 """
 
-from privacymw.characters import supported_charset
-from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
-from privacymw.tokenizer import DATA, Finds, Reading, Span
+import re
+from typing import Final
 
-__all__ = ["Edit", "Outlet", "Rewriter", "supported_charset"]
+from privacymw.characters import supported_charset
+from privacymw.markup import Span
+from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
+from privacymw.tokenizer import DATA, Finds, Reading
+
+__all__ = ["Decide", "Edit", "Outlet", "Rewriter", "supported_charset"]
 
 # Ambiguities inside ambiguities are followed this far; then the page goes on in the readings there are.
 _READINGS = 8
+
+# A page of its own rather than a piece of one, which a script will put into a page.
+_DOCUMENT: Final = re.compile(rb"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+_HEAD_BYTES: Final = 1_024
 
 # Encoding Standard, "BOM sniff": it outranks every declared encoding. None: not for a byte scanner.
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xfe\xff": None, b"\xff\xfe": None}
@@ -20,8 +28,9 @@ _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xfe\xff": None, b"\xff\xfe": None}
 class Rewriter:
     """Feed it a page in chunks of any size; what it returns, joined, is the page with its links decided.
 
-    `decide` is asked once for each `Outlet`, in the order of the page; None leaves its bytes alone. For
-    `base` any `Edit` it answers says that the base is foreign, and is not applied.
+    `decide` is asked once for each `Outlet`, in the order of the page; None leaves its bytes alone. The
+    end of the page is one too, at `</body>` and, of a whole page, where its bytes end. For `base` any
+    `Edit` it answers says that the base is foreign, and is not applied.
 
     To be read at any time: `base`, the href of the first `<base>`, or None; `ambiguous`, the count of places
     that could not be judged (a foreign base after links that are out already, a link beyond the cap, a byte
@@ -41,6 +50,7 @@ class Rewriter:
         self._finds: Finds = {}
         self._readings = [Reading(self._spans, self._forks, self._finds)]
         self._begun = False
+        self._head = b""
 
     @property
     def ambiguous(self) -> int:
@@ -53,6 +63,8 @@ class Rewriter:
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that are settled now; they may be none."""
         self._buffer += chunk
+        if len(self._head) < _HEAD_BYTES:
+            self._head += chunk[: _HEAD_BYTES - len(self._head)]
         if not self._begun and not self._begin():
             return b""
         self._advance()
@@ -61,7 +73,12 @@ class Rewriter:
     def close(self) -> bytes:
         """The rest. A tag that never ended is no tag and stays as it is (HTML 13.2.5, "eof-in-tag")."""
         self._advance(final=True)
-        return self._written(len(self._buffer))
+        rest = self._written(len(self._buffer))
+        return rest + self._editor.ended() if self._is_document() else rest
+
+    def _is_document(self) -> bool:
+        """Whether what is added now belongs to a page, and is not swallowed by what never ended."""
+        return all(each.is_open for each in self._readings) and _DOCUMENT.search(self._head) is not None
 
     def _begin(self) -> bool:
         """Look for a byte order mark; False while there may be one to come."""

@@ -63,7 +63,7 @@ class LeavingPage:
             elif again == "site":
                 sites = tuple(dict.fromkeys((*choice.sites, target.host)))[-SITES:]
                 choice = msgspec.structs.replace(choice, sites=sites)
-            return self._shown(exchange, target, self._cookie.line(exchange, choice), remember=False)
+            return self._shown(exchange, target, *self._cookie.lines(exchange, choice), remember=False)
         except ValueError as error:
             return self._pages.message(exchange, 400, "Nothing was changed", str(error), NO_INDEX)
 

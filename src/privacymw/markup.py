@@ -22,6 +22,28 @@ ATTRIBUTE = re.compile(_ATTRIBUTE % ((b"(",) * 4), re.VERBOSE)
 # The beginning of an attribute that is not over yet: its name, and what there is of its value.
 BEGUN = re.compile(rb"""([^\t\n\f\r />][^\t\n\f\r />=]*+)(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+["']?([^>]{0,256}))?""")
 TAG_NAME = re.compile(rb"</?([a-zA-Z][^\t\n\f\r />]*+)")
+_HEAD_NAME = re.compile(rb"/?[^\t\n\f\r />]*+")
+
+
+class LongTag:
+    """A tag handed on in parts: its `name` (of an end tag "/a") and what was `seen` in earlier parts."""
+
+    def __init__(self, head: bytes) -> None:
+        self.name = _HEAD_NAME.match(head)[0].lower()  # type: ignore[index]  # matches any bytes
+        self.seen: dict[str, str] = {}
+
+
+class Span(NamedTuple):
+    """Where a tag that matters stands in the buffer: the whole of it, or a part of a long one.
+
+    `part` is "whole"; "first" or "later" parts hold whole attributes; an "overlong" part is the beginning of
+    a single attribute that is itself beyond the cap.
+    """
+
+    start: int
+    end: int
+    part: str = "whole"
+    long: LongTag | None = None
 
 
 class Attribute(NamedTuple):

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from privacymw.characters import decode, encode
-from privacymw.markup import TAG_NAME, Attribute, attributes, begun
-from privacymw.tokenizer import CAP, LongTag, Span
+from privacymw.held import CATEGORY, END, HOOK, LOADS, PREFIX, STANDS_IN
+from privacymw.markup import TAG_NAME, Attribute, LongTag, Span, attributes, begun
+from privacymw.tokenizer import CAP
 
 _LINKS = {
     "a": ("href", "xlink:href", "ping"),
@@ -38,10 +39,12 @@ _OTHER_SCHEME = re.compile(rb"[\x00-\x20]*+(?!https?:)[a-z][a-z0-9+.-]*+:", re.I
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """One place where a link leaves.
+    """One place where a link leaves, a part of the page is to be held back, or something can be put in.
 
-    `value` is decoded; of a `meta` refresh it is the URL alone. `method` is "get" or "post" for `action` and
-    `formaction`, else "". `attributes` are all of the tag's, lower-case, the first of duplicates.
+    `attribute` is empty for a place: `held.HOOK` or `held.END`. `linked` says that it stands within a link,
+    in which no other may stand. `value` is decoded; of a `meta` refresh it is the URL alone. `method` is
+    "get" or "post" for `action` and `formaction`, else "". `attributes` are all of the tag's, lower-case,
+    the first of duplicates.
     """
 
     element: str
@@ -49,17 +52,23 @@ class Outlet:
     value: str
     method: str
     attributes: dict[str, str]
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What becomes of a tag: attributes with their new value (None removes), and text before its `</a>`.
 
+    `before` is markup that goes before the tag as it is, in ASCII and character references. `held` says
+    that the tag is not to load anything.
+
     For a `meta` refresh the new `content` is the new URL; the time stays.
     """
 
     attributes: Mapping[str, str | None] = field(default_factory=dict)
     suffix: str = ""
+    before: str = ""
+    held: bool = False
 
 
 Decide = Callable[[Outlet], Edit | None]
@@ -77,11 +86,19 @@ class Editor:
         self._passed = False  # an outlet was met already
         self._form_method = ""
         self._suffix = b""
+        self._linked = False
+
+    def ended(self) -> bytes:
+        """What goes to the end of the page."""
+        return self._placed(END)
 
     def changes(self, buffer: bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
         if span.part == "overlong":
-            return list(self._disarmed(_element(span.long), [begun(buffer, span.start, span.end)]))
+            overlong = [begun(buffer, span.start, span.end)]
+            if _element(span.long) in LOADS:
+                return self._held(span, _element(span.long), overlong)
+            return list(self._disarmed(_element(span.long), overlong))
         if span.part == "later":
             return self._start_tag(buffer, span, _element(span.long), span.start, b"%b ")
         name = TAG_NAME.match(buffer, span.start, span.end)
@@ -92,19 +109,27 @@ class Editor:
         return self._start_tag(buffer, span, element, name.end(), b" %b")
 
     def _end_tag(self, element: str, start: int) -> list[Change]:
+        if element == "body":
+            return [(start, start, self._placed(END))]
         if element == "form":
             self._form_method = ""
             return []
+        self._linked = False
         suffix, self._suffix = self._suffix, b""
         return [(start, start, suffix)] if suffix else []
 
     def _start_tag(self, buffer: bytearray, span: Span, element: str, insert: int, added: bytes) -> list[Change]:
         """`insert` is where new attributes go, `added` with what space around them."""
+        if element == HOOK:
+            return [] if span.part == "later" else [(span.start, span.start, self._placed(HOOK))]
         written = attributes(buffer, insert, span.end)
+        if element in LOADS:
+            return self._held(span, element, written)
         found = [one for one in written if one.end - one.start <= CAP]
         overlong = [one for one in written if one.end - one.start > CAP]
         if element == "a" and span.part in ("whole", "first"):
             self._suffix = b""  # an open one never met its end tag
+            self._linked = True
         answer = self._answer(element, self._values(found), span.long.seen if span.long else {})
         return [
             *self._disarmed(element, overlong),
@@ -112,9 +137,54 @@ class Editor:
             *self._added(found, answer, insert, added),
         ]
 
+    def _placed(self, place: str) -> bytes:
+        edit = self._decide(Outlet(place, "", "", "", {}))
+        return _markup(edit.before) if edit else b""
+
+    def _held(self, span: Span, element: str, written: list[Attribute]) -> list[Change]:
+        """The changes that keep a tag from loading, where it says so and `decide` agrees.
+
+        Of a tag beyond the cap parts may be out before it says so. There only what comes after is held back,
+        lest the outcome hang on how the page is cut into chunks.
+        """
+        seen = span.long.seen if span.long else {}
+        names = [self._name(one) for one in written]
+        if CATEGORY in seen:
+            return list(self._withheld(element, written)) if seen[CATEGORY] else []
+        if CATEGORY not in names:
+            seen |= dict.fromkeys(names, "")
+            return []
+        at = names.index(CATEGORY)
+        edit = self._decide(
+            Outlet(element, CATEGORY, self._value(written[at]), "", self._values(written), self._linked)
+        )
+        seen[CATEGORY] = "held" if edit and edit.held else ""
+        if edit is None:
+            return []
+        whole = span.part == "whole" and span.end - span.start <= CAP
+        if not whole:
+            self.ambiguous += not {*seen, *names[:at]}.isdisjoint(LOADS[element])
+            edit = Edit(held=edit.held)
+        new = {**STANDS_IN.get(element, {}), **edit.attributes} if edit.held else edit.attributes
+        end = written[at].end
+        return [
+            (span.start, span.start, _markup(edit.before)),
+            *self._added([], new, end, b" %b"),
+            *(self._withheld(element, written if whole else written[at:]) if edit.held else ()),
+        ]
+
+    def _withheld(self, element: str, written: list[Attribute]) -> Iterator[Change]:
+        """Rename what loads something; the value stays as it stands."""
+        for one in written:
+            if self._name(one) in LOADS[element]:
+                yield one.start, one.start, PREFIX.encode()
+
+    def _value(self, one: Attribute) -> str:
+        return decode(one.value, self.codec)
+
     def _values(self, found: list[Attribute]) -> dict[str, str]:
         # Reversed, since the first of duplicates is the one that counts.
-        return {self._name(one): decode(one.value, self.codec) for one in reversed(found)}
+        return {self._name(one): self._value(one) for one in reversed(found)}
 
     def _name(self, one: Attribute) -> str:
         return one.name.decode(self.codec, "replace")
@@ -179,7 +249,7 @@ class Editor:
                 yield one.start, one.end, b"/" if buffer[one.end : one.end + 1] == b"=" else b" "
 
     def _added(
-        self, found: list[Attribute], answer: dict[str, str | None], insert: int, added: bytes
+        self, found: list[Attribute], answer: Mapping[str, str | None], insert: int, added: bytes
     ) -> Iterator[Change]:
         present = {self._name(one) for one in found}
         for name, value in answer.items():
@@ -192,6 +262,10 @@ class Editor:
             if self._name(one) in _LINKS[element] and not _OTHER_SCHEME.match(one.value):
                 self.ambiguous += 1
                 yield one.start, one.start, b"data-"
+
+
+def _markup(text: str) -> bytes:
+    return text.encode("ascii", "xmlcharrefreplace")
 
 
 def _element(long: LongTag | None) -> str:

@@ -15,6 +15,7 @@ from privacymw.settings import Group
 if TYPE_CHECKING:
     from privacymw.cookie import PreferenceCookie
     from privacymw.decider import Decider
+    from privacymw.embeds import Embeds
     from privacymw.page import Pages
     from privacymw.receipt import Receipts
     from privacymw.seal import LinkSeal
@@ -106,6 +107,7 @@ class Services(msgspec.Struct, frozen=True):
     pages: "Pages"
     cookie: "PreferenceCookie | None" = None
     links: "LinkSeal | None" = None
+    embeds: "Embeds | None" = None
     journal: "Journal | None" = None
     sections: tuple[Section, ...] = ()
     organisation: Organisation = Organisation()

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from privacymw.bar import BarKeeper
 from privacymw.cookie import PreferenceCookie
 from privacymw.countries import by_country
 from privacymw.decider import Decider
+from privacymw.embeds import embeds
 from privacymw.errors import SettingsError
 from privacymw.folder import DataFolder
 from privacymw.forwarding import Forwarding
@@ -185,12 +187,14 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     decider = policy.decider(cookie)
+    pages = Pages(policy.site.prefix, policy.site.templates, _links(policy))
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
         leaving=bool(link_keys) and means.leaving,
         count=tally.count,
-        pages=Pages(policy.site.prefix, policy.site.templates, _links(policy)),
+        pages=pages,
+        embeds=embeds(pages, cookie, decider, everywhere=policy.choices.bar, count=tally.count),
         cookie=cookie,
         allows=decider.allows,
         decider=decider,
@@ -203,6 +207,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         sections=policy.sections(),
     )
     keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
+    keepers.append(BarKeeper(pages))
 
     def close() -> None:
         if journal is not None:

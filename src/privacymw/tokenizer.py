@@ -8,7 +8,8 @@ import re
 from typing import NamedTuple
 
 from privacymw.foreign import Stack, bared, closed, is_foreign, opened
-from privacymw.markup import BEFORE, END, NAME, TAG, TAG_NAME, attributes, starts_attribute, walk
+from privacymw.held import ELEMENTS, HOOK, SAYS_SO
+from privacymw.markup import BEFORE, END, NAME, TAG, TAG_NAME, LongTag, Span, attributes, starts_attribute, walk
 
 CAP = 65_536  # bytes of one tag or attribute held back before it is handed on in parts
 
@@ -17,12 +18,12 @@ DATA, IN_TAG = "data", "tag"
 _RAW_TEXT = ("title", "textarea", "style", "xmp", "iframe", "noembed", "noframes", "noscript")
 _RAW = {name.encode(): name for name in (*_RAW_TEXT, "script", "plaintext")}
 _ROOTS = frozenset((b"svg", b"math"))
-_LINKS = frozenset((b"a", b"area", b"form", b"button", b"input", b"meta", b"base"))
-_LINK_ENDS = frozenset((b"a", b"form"))
+_LINKS = frozenset((b"a", b"area", b"form", b"button", b"input", b"meta", b"base", HOOK.encode()))
+_ENDS = frozenset((b"a", b"form", b"body"))
+_PLACES = frozenset((HOOK.encode(), b"body"))
 _MARK = re.compile(rb"<(?![^a-zA-Z/!?])")  # any other "<" is text (HTML 13.2.5.6)
 _EITHER = frozenset((b"mglyph", b"malignmark"))  # in `<mi>`: foreign, unless an HTML element is open in it
-_HEAD_NAME = re.compile(rb"/?[^\t\n\f\r />]*+")
-_NOTED = _LINKS | _RAW.keys() | _ROOTS | {b"select", b"template", b"col"}
+_NOTED = _LINKS | ELEMENTS | _ENDS | _RAW.keys() | _ROOTS | {b"select", b"template", b"col"}
 
 
 class Skip(NamedTuple):
@@ -76,27 +77,6 @@ _DECLARATIONS = {
     b"</>": (DATA, 3),
     **dict.fromkeys((b"<!", b"<?", b"</"), ("bogus comment", 2)),
 }
-
-
-class LongTag:
-    """A tag handed on in parts: its `name` (of an end tag "/a") and what was `seen` in earlier parts."""
-
-    def __init__(self, head: bytes) -> None:
-        self.name = _HEAD_NAME.match(head)[0].lower()  # type: ignore[index]  # matches any bytes
-        self.seen: dict[str, str] = {}
-
-
-class Span(NamedTuple):
-    """Where a tag that matters stands in the buffer: the whole of it, or a part of a long one.
-
-    `part` is "whole"; "first" or "later" parts hold whole attributes; an "overlong" part is the beginning of
-    a single attribute that is itself beyond the cap.
-    """
-
-    start: int
-    end: int
-    part: str = "whole"
-    long: LongTag | None = None
 
 
 # By mode: from where the buffer was searched, where the find starts (its end: nowhere), and the find.
@@ -241,19 +221,29 @@ class Reading:
         start, self.position = self.position, end
         if self._long is None:
             self._long = LongTag(bytes(buffer[start + 1 : start + 32]))
-        if self._long.name in _LINKS and start < end:
+        if self._long.name in _LINKS | ELEMENTS and start < end:
             self._spans.append(Span(start, end, part, self._long))
 
     def _tag(self, buffer: bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
         if closing:
-            if name in _LINK_ENDS and not span.long:
+            if name in _ENDS and not span.long and not self._is_no_place(name):
                 self._spans.append(span)
             self._closed(name)
             return
-        if name in _LINKS:
+        says_so = name in ELEMENTS and (span.long or SAYS_SO.search(buffer, span.start, span.end))
+        if says_so or (name in _LINKS and not self._is_no_place(name)):
             self._spans.append(span)
         found = attributes(buffer, span.start + 1 + len(name), span.end) if self.stack and not span.long else ()
         self._opened(name, {one.name: one.value for one in reversed(found)}, empty)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a tag put in here would be one of the page's own."""
+        return self.mode == DATA and not is_foreign(self.stack)
+
+    def _is_no_place(self, name: bytes) -> bool:
+        """In svg and math what is put in would end them, and what follows would be read in another way."""
+        return name in _PLACES and is_foreign(self.stack)
 
     def _closed(self, name: bytes) -> None:
         if name == b"template" and self._templates:

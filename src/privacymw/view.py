@@ -1,13 +1,17 @@
 """What a view may ask of the visit it answers: `privacymw.visit(request)`."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from privacymw.address import unpack
-from privacymw.core import MARKER, Exchange
+from privacymw.core import MARKER, Exchange, Reply
 from privacymw.errors import PrivacyError
+from privacymw.held import HOOK
 from privacymw.promises.signals import SignalsSent
 from privacymw.visitor import Preferences, VisitorChoices
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 class Visit:
@@ -21,6 +25,21 @@ class Visit:
         """What the visitor allows: `visit.choices.allows("statistics")`."""
         choices: VisitorChoices = self._asked("choices")
         return choices
+
+    def allows(self, category: str) -> bool:
+        """Short for `choices.allows`: in a template, `{% if privacy.allows("statistics") %}`."""
+        return self.choices.allows(category)
+
+    def bar(self) -> "Markup":
+        """Where the bar stands in a template: `{{ privacy.bar() }}`. The page gets it on its way out."""
+        from markupsafe import Markup  # with Jinja, which an app without templates does not load
+
+        return Markup(f"<{HOOK}></{HOOK}>")  # noqa: S704 - our own constant
+
+    def refusal(self, category: str) -> Reply:
+        """The answer in place of a view that needs a choice first: a page that leads to the choices."""
+        reply: Reply = self._asked("choice_needed")(category)
+        return reply
 
     @property
     def preferences(self) -> Preferences:

@@ -81,7 +81,7 @@ def _html(policy: "Policy") -> str:
     """The page in one file: its stylesheet is on no server yet."""
     services = _services(policy)
     page = _answer(policy, "notice", services).body.decode()
-    style = base64.b64encode(services.pages.style).decode()
+    style = base64.b64encode(services.pages.source("style.css")).decode()
     before, link, after = page.partition(f'"{policy.site.prefix}/style.css?')
     return f'{before}"data:text/css;base64,{style}"{after.partition(chr(34))[2]}' if link else page
 

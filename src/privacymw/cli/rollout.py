@@ -17,6 +17,8 @@ _KINDS: Final = (
     ("request headers", "header", "Headers of requests that your app would see changed, or not at all."),
     ("answers", "status", "Answers that would be given in place of your app's, such as the redirect to https."),
     ("outbound", "pages", "Pages whose links are not, or not all, looked after."),
+    ("parts that wait", "host", "Parts of your pages that wait for a yes, by the site from which they come."),
+    ("undeclared categories", "category", "Parts that nobody can release: name the category in your app's settings."),
     ("preference cookies", "cookies", "Preference cookies that could not be verified: they count as a refusal."),
     ("leaving", "pages", "Requests for the page before a link that leaves."),
     ("failures", "where", "Faults of privacymw itself. Please look at the log before you go on."),

@@ -5,8 +5,8 @@ Every page works without a script, takes nothing from another site and fits a te
 
 import datetime
 import hashlib
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +36,7 @@ def long_date(day: datetime.date) -> str:
 
 
 NO_STORE: Final = ("cache-control", "no-store")
+_FOR_EVER: Final = ("cache-control", "public, max-age=31536000, immutable")
 NO_INDEX: Final = ("x-robots-tag", "noindex, nofollow")
 
 
@@ -51,15 +52,14 @@ class Pages:
     def __init__(self, prefix: str, folder: str = "", links: Sequence[tuple[str, str]] = ()) -> None:
         self.prefix = prefix
         self.links = tuple(links)
-        self._folder = folder
+        self._folders: list[str | Path] = [*([folder] if folder else []), TEMPLATES]
 
     @cached_property
     def _environment(self) -> "jinja2.Environment":
         import jinja2  # 45 ms that an app without a visitor to these pages need not wait for
 
-        folders = [self._folder] if self._folder else []
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
+            loader=jinja2.FileSystemLoader(self._folders),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -68,15 +68,23 @@ class Pages:
         environment.filters["long_date"] = long_date
         return environment
 
-    @cached_property
-    def style(self) -> bytes:
-        """The stylesheet."""
-        source = self._environment.loader.get_source(self._environment, "style.css")[0]  # type: ignore[union-attr]
-        return source.encode()
+    def source(self, name: str) -> bytes:
+        """A file of the templates' folders as it stands there."""
+        return self._sources(name)[0]
+
+    def digest(self, name: str) -> str:
+        """Another one for another content, to be put into its address."""
+        return self._sources(name)[1]
 
     @cached_property
-    def _version(self) -> str:
-        return hashlib.sha256(self.style).hexdigest()[:12]
+    def _sources(self) -> Callable[[str], tuple[bytes, str]]:
+        @cache
+        def read(name: str) -> tuple[bytes, str]:
+            found = next(path for folder in self._folders if (path := Path(folder, name)).exists())
+            content = found.read_bytes()
+            return content, hashlib.sha256(content).hexdigest()[:12]
+
+        return read
 
     def base(self, exchange: Exchange) -> str:
         """The path of our pages as a browser reaches it, mount prefix included."""
@@ -85,7 +93,7 @@ class Pages:
     def render(self, template: str, exchange: Exchange, context: Mapping[str, Any]) -> bytes:
         """A template's bytes, UTF-8."""
         base = self.base(exchange)
-        style = f"{base}/style.css?{self._version}"
+        style = f"{base}/style.css?{self.digest('style.css')}"
         found = self._environment.get_template(template)
         return found.render(base=base, home=exchange.root + "/", style=style, links=self.links, **context).encode()
 
@@ -105,10 +113,13 @@ class Pages:
         context = {"title": title, "text": text}
         return self.reply("message.html", exchange, context, NO_STORE, *headers, status=status)
 
-    def stylesheet(self, exchange: Exchange, rest: str) -> Reply | None:
-        """The page handler of `style.css`; its address changes with its content."""
-        if rest or exchange.method not in ("GET", "HEAD"):
-            return None
-        kind = ("content-type", "text/css; charset=utf-8")
-        age = ("cache-control", "public, max-age=31536000, immutable")
-        return Reply(200, (kind, age, ("x-content-type-options", "nosniff")), self.style)
+    def file(self, name: str, kind: str) -> Callable[[Exchange, str], Reply | None]:
+        """The page handler of a file; its address changes with its content."""
+
+        def page(exchange: Exchange, rest: str) -> Reply | None:
+            if rest or exchange.method not in ("GET", "HEAD"):
+                return None
+            headers = (("content-type", f"{kind}; charset=utf-8"), _FOR_EVER, ("x-content-type-options", "nosniff"))
+            return Reply(200, headers, self.source(name))
+
+        return page

@@ -48,6 +48,7 @@ class Choices(Promise, frozen=True, kw_only=True):
         dict[str, tuple[str, ...]],
         setting("The app's own preferences and their values, the first the default.", "table", check=check_preferences),
     ] = msgspec.field(default_factory=dict)
+    bar: Annotated[bool, setting("Whether each page asks for the choice until it is made.", "switch")] = False
     saved: Annotated[bool, setting("Whether choices are kept in the visitor's browser.", "switch")] = True
     recorded: Annotated[
         bool, setting("Whether a record of each decision is kept, without saying whose it is.", "switch")
@@ -103,7 +104,7 @@ class Choices(Promise, frozen=True, kw_only=True):
         sentences += _other_hosts(telling.site.sites)
         if self.categories:
             sentences += [*self._before(), *(self._category(name) for name in self.categories), _AGAIN]
-            sentences += self._record()
+            sentences += [*self._record(), *([_BAR] if self.bar else [])]
         table = _table(self, leaving=telling.leaving)
         action = ("choices", "See and change your choices")
         return Section("choices", self.title, tuple(sentences), (table,), action)
@@ -162,6 +163,8 @@ _AGAIN: Final = Sentence(
     "A no stands.",
 )
 
+_BAR: Final = Sentence("choices.bar", "Our pages ask you for this choice until you have made it.")
+
 
 def _other_hosts(hosts: tuple[str, ...]) -> list[Sentence]:
     """Where a choice does not reach: `__Host-` cookies are of one host."""
@@ -174,8 +177,12 @@ def _table(promise: Choices, *, leaving: bool) -> Table:
     kept = ["how to treat links to other sites"] if leaving else []
     kept += promise.categories
     kept += [name.replace("_", " ") for name in promise.preferences]
-    row = ("__Host-privacy", f"Your choices: {', '.join(kept)}", "400 days", "this site only")
-    return Table("Cookie that we set", ("Name", "What for", "How long", "Who reads it"), (row,))
+    head = ("Name", "What for", "How long", "Who reads it")
+    rows = [("__Host-privacy", f"Your choices: {', '.join(kept)}", "400 days", "this site only")]
+    if promise.categories:
+        what = "Your answers once more, so that a page can show or hide what they are about"
+        rows.append(("__Host-privacy-view", what, "400 days", "this site and its scripts"))
+    return Table("Cookies that we set" if promise.categories else "Cookie that we set", head, tuple(rows))
 
 
 class _Keeper(Keeper):
@@ -211,7 +218,7 @@ class _Keeper(Keeper):
         preferences = exchange.asked.get("preferences")
         if preferences is None or not preferences.changed or self._cookie is None:
             return headers
-        return [*headers, self._cookie.line(exchange, exchange.choice)]
+        return [*headers, *self._cookie.lines(exchange, exchange.choice)]
 
 
 def _recorder(promise: Choices, services: Services) -> Recorder | None:

@@ -121,7 +121,7 @@ class _Keeper(Keeper):
         self.pages = {
             "notice": notice,
             "notice.json": self._answering("application/json", lambda exchange: self._json),
-            "style.css": services.pages.stylesheet,
+            "style.css": services.pages.file("style.css", "text/css"),
         }
         self.fallbacks = {services.site.prefix: lambda exchange: notice(exchange, "")}
 

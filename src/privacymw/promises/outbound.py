@@ -10,7 +10,7 @@ import msgspec
 from privacymw import headers as fields
 from privacymw.core import Exchange, Keeper
 from privacymw.headers import Pairs
-from privacymw.html import Rewriter, supported_charset
+from privacymw.html import Decide, Rewriter, supported_charset
 from privacymw.kinds import setting
 from privacymw.leaving import LeavingPage
 from privacymw.links import Links, Rules
@@ -93,6 +93,9 @@ class _Keeper(Keeper):
         self._rules = Rules(remembering, services.links, services.site.prefix, services.count)
         # What links stand on a confidential page is not to be found in a cache.
         self._confidential = self._rules._replace(classifier=forgetful)
+        self._embeds = services.embeds
+        waiting = self._embeds is not None and bool(self._embeds.categories)
+        self._everywhere = promise.mode != "off" or waiting
         self._mark = _mark(promise, services)
         self.offers = {"outbound_url": self._helper}
         if services.links is not None:
@@ -103,8 +106,12 @@ class _Keeper(Keeper):
             return Links(self._confidential, exchange, "interstitial" if self._sealing else self._mode)
         return Links(self._rules, exchange, self._mode)
 
+    def _acts(self, exchange: Exchange) -> bool:
+        """Whether its links are looked after; a page is rewritten for the parts that wait for a choice too."""
+        return self._mode != "off" or (exchange.confidential and self._sealing)
+
     def on_request(self, exchange: Exchange) -> None:
-        if self._mode == "off" and not (exchange.confidential and self._sealing):
+        if not self._everywhere and not (exchange.confidential and self._sealing):
             return
         exchange.rewrites = True
         if "text/html" in exchange.headers.get("accept", ""):
@@ -117,15 +124,19 @@ class _Keeper(Keeper):
             return headers
         if exchange.status == 304:
             return self._marked(headers) if self._mark in exchange.headers.get("if-none-match", "") else headers
-        if 300 <= exchange.status < 400:
+        if 300 <= exchange.status < 400 and self._acts(exchange):
             self._look_at_location(exchange, headers)
         charset = self._charset(exchange.status, headers)
         if charset is None:
             return headers
         if exchange.method != "HEAD":
             links = self._links(exchange)
-            exchange.transform = links.rewriter = Rewriter(links.decide, charset=charset)
+            exchange.transform = links.rewriter = Rewriter(self._decider(exchange, links), charset=charset)
         return self._marked(fields.without(headers, *_OUTDATED))
+
+    def _decider(self, exchange: Exchange, links: Links) -> Decide:
+        decide = links.decide if self._acts(exchange) else None
+        return self._embeds.decider(exchange, links, decide) if self._embeds is not None else links.decide
 
     def _charset(self, status: int, headers: Pairs) -> str | None:
         """The charset, as it is labelled, of an answer whose links can be rewritten; None for one that passes."""
@@ -167,7 +178,8 @@ class _Keeper(Keeper):
 def _mark(promise: Outbound, services: Services) -> str:
     """What our settings add to an ETag: pages rewritten by other rules must not be taken from a cache."""
     keys = services.links.first if services.links is not None else ""
-    rules = repr((promise.mode, promise.trusted, services.site.sites, services.site.prefix, keys))
+    parts = services.embeds.digest if services.embeds is not None else ""
+    rules = repr((promise.mode, promise.trusted, services.site.sites, services.site.prefix, keys, parts))
     return "-pmw" + hashlib.sha256(rules.encode()).hexdigest()[:8]
 
 

@@ -1,0 +1,406 @@
+"""A visitor's choices in a real browser, in front of real servers: what is asked of whom, and what is kept."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from axe import SCRIPT as AXE
+from neighbours import other_site, page_cache
+from servers import Server, gunicorn, needed, uvicorn
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.servers]
+
+APPS = Path(__file__).parent / "apps"
+SECRET = "a secret that the tests know of"
+DECLARED = """
+[[cookies.declared]]
+name = "counter"
+category = "statistics"
+purpose = "counts visits"
+lifetime = "30d"
+http_only = true
+"""
+OURS = ["/privacy/notice", "/privacy/choices"]
+EMBEDS = {"/film", "/map.svg", "/count.js"}
+SERVERS = {"flask": (gunicorn, "embeds:app"), "starlette": (uvicorn, "embeds:asgi")}
+
+
+class Stage:
+    """A site, the other site whose parts stand in its pages, and what a browser asked of that."""
+
+    def __init__(self, server: Server, other: str, asked: list[str]) -> None:
+        self.url = server.url
+        self.server = server
+        self.other = other
+        self.asked = asked
+
+
+@contextlib.contextmanager
+def staged(kind: str, folder: Path, *, declared: str = DECLARED, **env: str) -> Iterator[Stage]:
+    start, app = SERVERS[kind]
+    config = folder / "privacy.toml"
+    config.write_text(declared)
+    settings = {
+        "PRIVACYMW_DATA": "none",
+        "PRIVACYMW_SECRET_KEY": SECRET,
+        "PRIVACYMW_CONFIG": str(config),
+        "PRIVACYMW_CHOICES_BAR": "on",
+        "PRIVACYMW_COOKIES_GUARD": "enforce",
+        **env,
+    }
+    with other_site() as (other, asked), start(app, folder=APPS, env={"OTHER": other, **settings}) as server:
+        yield Stage(server, other, asked)
+        assert "Traceback" not in server.log, server.log
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(request.param, tmp_path_factory.mktemp("site")) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(shared: Stage) -> Stage:
+    shared.asked.clear()
+    return shared
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context() as context:
+        yield context
+
+
+def cookies(page: Page) -> dict[str, Any]:
+    return {each["name"]: each for each in page.context.cookies()}
+
+
+def bar(page: Page) -> Any:
+    return page.get_by_role("region", name="Your choices")
+
+
+def opened(page: Page, url: str) -> Page:
+    page.goto(url, wait_until="networkidle")
+    return page
+
+
+def chosen(page: Page, stage: Stage, answer: str) -> None:
+    """Answers on the page of choices."""
+    opened(page, stage.url + "/privacy/choices")
+    page.get_by_role("group", name="Statistics").get_by_label(answer).check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Your choices are saved.").wait_for()
+
+
+def loaded(page: Page, stage: Stage) -> set[str]:
+    """What was asked of the other site, once all there is has come."""
+    for _ in range(100):
+        if set(stage.asked) >= EMBEDS:
+            break
+        page.wait_for_timeout(50)
+    return set(stage.asked)
+
+
+def decided(page: Page, answer: str) -> None:
+    bar(page).get_by_role("button", name=answer).click()
+    bar(page).wait_for(state="hidden")
+
+
+# --- before, and after, a choice
+
+
+@pytest.mark.parametrize("path", ["/", "/plain", *OURS])
+def test_before_a_choice_nobody_else_is_asked_and_no_cookie_is_set(stage: Stage, page: Page, path: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    opened(page, stage.url + path)
+    assert [url for url in asked if not url.startswith(stage.url)] == []
+    assert stage.asked == []
+    assert cookies(page) == {}
+
+
+def test_a_yes_loads_what_waited_and_is_kept_until_it_is_taken_back(stage: Stage, page: Page) -> None:
+    opened(page, stage.url)
+    assert page.get_by_text("It loads only if you allow statistics.").count() == 2
+    decided(page, "Accept")
+    assert loaded(page, stage) == EMBEDS
+    page.frame_locator("iframe").get_by_text("The film.").wait_for()
+    dataset = page.evaluate("({...document.documentElement.dataset})")
+    assert dataset == {"inline": "ran", "counted": "yes"}, "the category that nobody declared waits on"
+    assert page.get_by_text("It loads only").count() == 0
+    assert page.get_by_role("status").inner_text() == "Saved. You can change it under Your choices."
+    assert {name: each["httpOnly"] for name, each in cookies(page).items()} == {"privacy": True, "privacy-view": False}
+
+    stage.asked.clear()
+    opened(page, stage.url + "/second")
+    assert bar(page).count() == 0
+    assert loaded(page, stage) == EMBEDS
+
+    chosen(page, stage, "No")
+    stage.asked.clear()
+    opened(page, stage.url)
+    assert stage.asked == []
+    assert bar(page).count() == 0, "a no is an answer"
+
+
+def test_a_no_is_kept_and_clearing_it_asks_again(stage: Stage, page: Page) -> None:
+    opened(page, stage.url)
+    decided(page, "Refuse")
+    opened(page, stage.url)
+    assert bar(page).count() == 0
+    assert stage.asked == []
+    opened(page, stage.url + "/privacy/choices")
+    page.get_by_role("button", name="Clear all").click()
+    page.get_by_text("Your choices are cleared.").wait_for()
+    assert cookies(page) == {}
+    assert bar(opened(page, stage.url)).count() == 1
+
+
+def test_a_refused_cookie_goes_though_no_script_can_see_it(stage: Stage, page: Page) -> None:
+    opened(page, stage.url + "/count")
+    assert "counter" not in cookies(page), "before a choice"
+    decided(opened(page, stage.url), "Accept")
+    opened(page, stage.url + "/count")
+    assert cookies(page)["counter"]["httpOnly"]
+    chosen(page, stage, "No")
+    opened(page, stage.url + "/plain")
+    assert "counter" not in cookies(page)
+
+
+def test_a_view_that_needs_a_choice_leads_to_it(stage: Stage, page: Page) -> None:
+    answer = page.goto(stage.url + "/needs")
+    assert answer is not None
+    assert answer.status == 403
+    page.get_by_role("link", name="See your choices").click()
+    page.get_by_role("group", name="Statistics").get_by_label("Yes").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Your choices are saved.").wait_for()
+    opened(page, stage.url + "/needs")
+    assert page.inner_text("body") == "here you are"
+
+
+def test_what_the_script_cookie_says_is_not_believed(stage: Stage, page: Page) -> None:
+    page.context.add_cookies([{"name": "privacy-view", "value": "statistics=1", "url": stage.url}])
+    answer = page.goto(stage.url + "/needs")
+    assert answer is not None
+    assert answer.status == 403
+
+
+def test_a_choice_that_cannot_be_saved_says_so(stage: Stage, page: Page) -> None:
+    opened(page, stage.url)
+    page.route("**/privacy/choices", lambda route: route.abort())
+    bar(page).get_by_role("button", name="Accept").click()
+    page.get_by_text("This was not saved.").wait_for()
+    assert bar(page).is_visible()
+    assert stage.asked == []
+
+
+def test_text_of_a_visitor_does_not_come_to_life(stage: Stage, page: Page) -> None:
+    """A filter that lets data attributes through is no way in."""
+    decided(opened(page, stage.url), "Accept")
+    page.evaluate("""() => document.body.insertAdjacentHTML("beforeend",
+        '<img data-privacy-category=statistics data-privacy-onerror="document.title=1" data-privacy-src=/none>' +
+        '<a data-privacy-category=statistics data-privacy-href="javascript:1">x</a>')""")
+    page.wait_for_load_state("networkidle")
+    assert page.title() == "Portal"
+    assert page.get_attribute("a[data-privacy-category]", "href") is None
+    assert page.get_attribute("img[src='/none']", "onerror") is None
+
+
+def test_parts_that_a_program_adds_are_released_too(stage: Stage, page: Page) -> None:
+    decided(opened(page, stage.url + "/plain"), "Accept")
+    url = f"{stage.other}/count.js"
+    page.evaluate(
+        """url => { const held = document.createElement("script"); held.type = "text/plain";
+        held.dataset.privacySrc = url; held.dataset.privacyCategory = "statistics"; document.body.append(held) }""",
+        url,
+    )
+    page.wait_for_function("document.documentElement.dataset.counted")
+
+
+def test_categories_can_be_chosen_one_by_one(page: Page, tmp_path: Path) -> None:
+    with staged("flask", tmp_path, PRIVACYMW_CHOICES_CATEGORIES="statistics, weather") as stage:
+        opened(page, stage.url)
+        bar(page).get_by_text("Choose one by one").click()
+        bar(page).get_by_label("Weather").check()
+        decided(page, "Save")
+        page.wait_for_function("document.documentElement.dataset.weather")
+        assert stage.asked == ["/weather.js"]
+        assert cookies(page)["privacy-view"]["value"].startswith("statistics=0&weather=")
+        assert bar(opened(page, stage.url)).count() == 0
+
+
+@pytest.mark.parametrize("gpc", [False, True])
+def test_opt_out_lets_parts_load_unless_the_browser_says_no(page: Page, tmp_path: Path, gpc: bool) -> None:
+    page.add_init_script(f"Object.defineProperty(navigator, 'globalPrivacyControl', {{ value: {str(gpc).lower()} }})")
+    with staged("flask", tmp_path, PRIVACYMW_CHOICES_MODEL="opt-out") as stage:
+        opened(page, stage.url)
+        assert bar(page).is_visible()
+        assert (loaded(page, stage) if not gpc else set(stage.asked)) == (set() if gpc else EMBEDS)
+        stage.asked.clear()
+        bar(page).get_by_role("button", name="Refuse").click()
+        bar(page).wait_for(state="hidden")
+        page.get_by_text("It loads only if you allow statistics.").first.wait_for()
+        assert stage.asked == [], "what had loaded is gone: the page came anew"
+
+
+def test_a_material_change_asks_again_and_a_cosmetic_one_does_not(page: Page, tmp_path: Path) -> None:
+    """Cookies of localhost go to each port: to a browser it is one site, started anew with other words."""
+    with staged("flask", tmp_path) as stage:
+        decided(opened(page, stage.url), "Accept")
+    texts = {
+        "cosmetic": DECLARED.replace('"counts visits"', '"Counts  visits."'),
+        "material": DECLARED.replace('"counts visits"', '"counts visits and shows offers"'),
+    }
+    for kind, text in texts.items():
+        with staged("flask", tmp_path, declared=text) as stage:
+            opened(page, stage.url)
+            assert (bar(page).count() == 1) == (kind == "material")
+            assert (loaded(page, stage) if kind == "cosmetic" else set(stage.asked)) == (
+                EMBEDS if kind == "cosmetic" else set()
+            )
+
+
+def test_an_app_places_the_bar_and_asks_for_itself(page: Page, tmp_path: Path) -> None:
+    with staged("flask", tmp_path, PRIVACYMW_CHOICES_BAR="off") as stage:
+        assert bar(opened(page, stage.url)).count() == 0
+        opened(page, stage.url + "/placed")
+        assert page.evaluate("document.body.firstElementChild.id") == "privacy-bar"
+        assert page.get_by_text("not counted").count() == 1
+        decided(page, "Accept")
+        opened(page, stage.url + "/placed")
+        assert page.get_by_text("not counted").count() == 0
+
+
+# --- by keyboard, without a script, for every reader
+
+
+@pytest.mark.parametrize("answer", ["Refuse", "Accept"])
+def test_the_bar_by_keyboard(stage: Stage, page: Page, answer: str) -> None:
+    opened(page, stage.url + "/second")
+    page.locator("#first").focus()
+    page.keyboard.press("Escape")
+    assert bar(page).is_visible(), "going away is no answer"
+    for expected in ["Your choices", "Privacy notice", "Refuse", "Accept"][: 3 + (answer == "Accept")]:
+        page.keyboard.press("Tab")
+        while not page.evaluate("document.activeElement.closest('#privacy-bar')?.id"):
+            page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == expected
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    bar(page).wait_for(state="hidden")
+    at = page.evaluate("[document.activeElement.localName, document.activeElement.textContent.slice(0, 12)]")
+    if answer == "Refuse":
+        assert at == ["a", "Your choices"], "back where the focus was: in the placeholder before the bar"
+    else:
+        assert at[0] == "body", "the placeholder is gone; the next Tab begins at the top"
+
+
+def test_both_answers_weigh_the_same(stage: Stage, page: Page) -> None:
+    opened(page, stage.url)
+    buttons = [bar(page).get_by_role("button", name=name) for name in ("Refuse", "Accept")]
+    first, second = (each.bounding_box() for each in buttons)
+    assert first is not None
+    assert second is not None
+    assert (first["width"], first["height"], first["y"]) == (second["width"], second["height"], second["y"])
+    styles = [
+        each.evaluate("each => [...getComputedStyle(each)].map(n => getComputedStyle(each)[n])") for each in buttons
+    ]
+    assert styles[0] == styles[1]
+
+
+def test_without_a_script_everything_is_reached(stage: Stage, browser: Browser) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = opened(context.new_page(), stage.url)
+        region = page.get_by_role("region", name="Your choices")
+        assert region.get_by_role("button").count() == 0
+        page.get_by_role("link", name="Open it at 127.0.0.1").click()
+        page.get_by_role("heading", name="You are leaving this site").wait_for()
+        opened(page, stage.url)
+        region.get_by_role("link", name="Your choices").click()
+        page.get_by_role("group", name="Statistics").get_by_label("Yes").check()
+        page.get_by_role("button", name="Save").click()
+        page.get_by_text("Your choices are saved.").wait_for()
+        assert stage.asked == []
+
+
+@pytest.fixture
+def axe(page: Page) -> Any:
+    """Looks for barriers in the page as it is."""
+    if not AXE.exists():
+        needed("axe-core, which tools/axe.py installs by npm")
+
+    def barriers() -> list[str]:
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("async () => (await axe.run()).violations")
+        return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+    return barriers
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/plain", *OURS, "leaving", "/needs"])
+def test_no_barriers(stage: Stage, page: Page, axe: Any, scheme: Any, path: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    if path == "leaving":
+        opened(page, stage.url)
+        page.get_by_role("link", name="Open it at 127.0.0.1").click()
+        page.get_by_role("heading", name="You are leaving this site").wait_for()
+    else:
+        opened(page, stage.url + path)
+    assert axe() == []
+
+
+@pytest.mark.parametrize("path", ["/", "/plain", *OURS, "/needs"])
+def test_a_narrow_screen_shows_all(stage: Stage, page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 480})
+    opened(page, stage.url + path)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# --- strict policies, and a cache that does not know better
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_strict_policy_has_nothing_to_object_to(kind: str, page: Page, tmp_path: Path) -> None:
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text))
+    with staged(kind, tmp_path, CSP="default-src 'self'; require-trusted-types-for 'script'") as stage:
+        decided(opened(page, stage.url + "/plain"), "Refuse")
+        assert bar(opened(page, stage.url + "/plain")).count() == 0
+    assert [each for each in faults if "favicon" not in each and "404" not in each] == []
+
+
+def test_a_cache_that_ignores_vary_serves_nobody_anothers_choice(stage: Stage, browser: Browser) -> None:
+    with page_cache(stage.url) as (url, hits), browser.new_context() as yes, browser.new_context() as no:
+        first, second, third = yes.new_page(), no.new_page(), no.new_page()
+        decided(opened(first, url), "Accept")
+        assert loaded(first, stage) == EMBEDS
+        stage.asked.clear()
+        decided(opened(second, url), "Refuse")
+        assert "/" in hits, "the page came from the cache"
+        assert first.goto(url + "/needs").status == 200  # type: ignore[union-attr]
+        assert second.goto(url + "/needs").status == 403  # type: ignore[union-attr]
+        assert opened(third, url + "/privacy/choices").get_by_label("No").is_checked()
+        assert opened(first, url + "/privacy/choices").get_by_label("Yes").is_checked()
+        assert stage.asked == []
+
+
+def test_the_page_is_the_same_for_everybody(stage: Stage) -> None:
+    with httpx.Client(base_url=stage.url, trust_env=False) as client:
+        before = client.get("/")
+        site = {"sec-fetch-site": "same-origin"}
+        saved = client.post("/privacy/choices", data={"do": "save", "c.statistics": "1"}, headers=site)
+        assert saved.status_code == 303
+        after = client.get("/")
+    assert before.content == after.content
+    assert "private" not in after.headers.get("cache-control", "")
