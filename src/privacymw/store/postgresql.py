@@ -1,5 +1,6 @@
 """The shared store: PostgreSQL, one partition an epoch, for several machines at once."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString
@@ -93,7 +94,7 @@ class PostgresqlStore:
     def _copy(self, batch: Batch) -> None:
         with self._server.writing() as db:
             (number,) = db.execute("select pg_current_xact_id()::text").fetchone() or ("",)
-            self._unsure = (batch.mark, number)
+            self._unsure = ((os.getpid(), batch.mark), number)  # not a child's: it has batches of its own
             with db.cursor().copy(_COPY) as copy:
                 copy.set_types(_TYPES)
                 for when, address, network, method, route, *rest in batch.rows:
@@ -103,7 +104,7 @@ class PostgresqlStore:
     def _is_stored(self, batch: Batch) -> bool:
         """Whether a connection that was lost in mid-commit had stored it: a second time would be one too many."""
         unsure = self._unsure
-        if unsure is None or unsure[0] != batch.mark:
+        if unsure is None or unsure[0] != (os.getpid(), batch.mark):
             return False
         status: Any = None
         with suppress(ServerError), self._server.using() as db:  # a server restored from a backup knows no such number
