@@ -580,9 +580,12 @@ def test_a_choice_is_no_receipt() -> None:
 # --- the store
 
 
-@pytest.fixture(params=["sqlite"])
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = open_store(f"sqlite:///{tmp_path}/log.sqlite", patience=5)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        made = open_store(f"sqlite:///{tmp_path}/log.sqlite", patience=5)
+    else:
+        made = request.getfixturevalue("server_place").store()
     yield made
     made.close()
 

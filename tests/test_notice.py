@@ -86,6 +86,7 @@ UNTOLD = {
     "mode": "its dry run makes the page a draft, below",
     "data": "where our own files lie, which the page does not speak of",
     "store": "the same; without one the promise steps down, below",
+    "store_tls": "told where a database is elsewhere: tests/test_location.py",
     "secret_key": "without one promises step down, below",
     "config": "only where settings come from",
     "trusted_proxies": "whose word is taken for an address, not what becomes of it",

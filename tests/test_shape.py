@@ -21,10 +21,10 @@ PACKAGE = Path(privacymw.__file__).parent
 FLOORS: list[list[set[str]]] = [
     [
         {
-            *("__init__", "characters", "errors", "faults", "foreign", "headers", "kinds", "markup", "routes"),
+            *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
             *("held", "setcookie", "url"),
         },
-        {"address", "seal", "tokenizer"},
+        {"address", "kinds", "seal", "tokenizer"},
         {"forwarding", "masking"},
         {"countries", "outlets"},
         {"html"},
@@ -33,7 +33,7 @@ FLOORS: list[list[set[str]]] = [
     [
         {"cookie", "forms", "links", "logs.", "page.", "registry", "settings", "store."},
         {"folder", "policy", "questions", "receipt"},
-        {"ballot", "decider", "keyring", "recorder"},
+        {"ballot", "decider", "keyring", "logplace", "recorder"},
         {"bar", "holding", "promise", "running", "tally", "visitor"},
         {"choosing", "embeds", "leaving"},
     ],

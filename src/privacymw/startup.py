@@ -18,6 +18,7 @@ from privacymw.errors import SettingsError
 from privacymw.folder import DataFolder
 from privacymw.forwarding import Forwarding
 from privacymw.keyring import secret_keys
+from privacymw.logplace import LogPlace, keys_apart, log_place
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
 from privacymw.pipeline import Pipeline
@@ -32,10 +33,9 @@ from privacymw.promises.outbound import Outbound
 from privacymw.promises.signals import Signals
 from privacymw.receipt import Receipts
 from privacymw.registry import CookieEntry
-from privacymw.running import LogPlace, announce
+from privacymw.running import announce
 from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
-from privacymw.store import open_journal, open_keys, open_store
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
 
@@ -86,12 +86,7 @@ class Policy(NamedTuple):
 
     def log_place(self, data: Path | None) -> LogPlace | None:
         """Where addresses are logged, if they are, with this data folder; None where there is no place."""
-        site = self.site
-        if site.store.lower() == "none" or (data is None and not (site.store and site.keys)):
-            return None
-        base = data or Path()
-        keys = Path(site.keys).absolute() if site.keys else base / "keys"
-        return LogPlace(_absolute(site.store) or f"{_SQLITE}{base / 'log.sqlite'}", keys, self.addresses.terms)
+        return log_place(self.site, self.addresses.terms, data)
 
     def means(self) -> Means:
         """What a start with these settings would have to keep promises with; touches nothing."""
@@ -148,7 +143,7 @@ class Policy(NamedTuple):
 
     def sections(self) -> tuple[Section, ...]:
         """The page's sections, in order."""
-        telling = Telling(self.site, self.organisation, keys_apart=_keys_apart(self.site), leaving=self.leaving)
+        telling = Telling(self.site, self.organisation, keys_apart=keys_apart(self.site), leaving=self.leaving)
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
         return compiled(sections, statements)
@@ -236,19 +231,6 @@ def _links(policy: Policy) -> list[tuple[str, str]]:
     return [("notice", "Privacy notice"), *([("choices", "Your choices")] if policy.choices.saved else [])]
 
 
-_SQLITE: Final = "sqlite:///"
-
-
-def _keys_apart(site: Site) -> bool:
-    """Whether a copy of the log's folder, or of the data folder, is one without the keys."""
-    if not site.keys:
-        return False
-    keys = Path(site.keys).resolve()
-    folders = [Path(site.data)] if site.data.lower() != "none" else []
-    folders += [Path(site.store.removeprefix(_SQLITE)).parent] if site.store.startswith(_SQLITE) else []
-    return not any(keys.is_relative_to(each.resolve()) for each in folders)
-
-
 def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
     """The data folder; one that is gone with the process under tests, which should leave nothing behind."""
     if site.data.lower() == "none":
@@ -272,16 +254,6 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
     place = policy.log_place(data)
     logs = policy.stores and site.mode == "on"
-    if place is None or not (logs or place.keys.is_dir()):
+    if place is None or not (logs or place.has_keys()):
         return None
-    keys = open_keys(place.keys, place.terms)
-    store = open_store(place.url, max_bytes=addresses.max_size)
-    journal = open_journal(store, keys, data=data, decisions=policy.choices.record_retention)
-    journal.start()
-    return journal
-
-
-def _absolute(url: str) -> str:
-    """The URL of a store that is found from every folder, as the command line has to."""
-    path = url.removeprefix(_SQLITE)
-    return f"{_SQLITE}{Path(path).absolute()}" if path != url and path else url
+    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention)

@@ -11,7 +11,7 @@ from privacymw.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from privacymw.store.evidence import Finding
+    from privacymw.store.base import Finding
     from privacymw.store.reader import Entry
 
 _HEAD = ("time (UTC)", "client", "method", "status", "ms", "route")
@@ -47,7 +47,7 @@ def purge(options: Namespace) -> int:
     with find(options.data).log() as log:
         overdue = [info for info in log.keys.home.live() if log.keys.now() >= log.keys.deadline(info)]
         if not options.yes:
-            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys_folder}, and take their rows away?")
+            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys.home.shown}, and take their rows away?")
         died = log.purge()
     if options.json:
         show.document({"keys_destroyed": died})
@@ -84,7 +84,7 @@ def verify(options: Namespace) -> int:
 def other_logs(site: Site) -> list["Finding"]:
     """What was seen of the process's other logs, as the counts say; nothing where no site has run."""
     from privacymw.logs import records
-    from privacymw.store.evidence import Finding
+    from privacymw.store.base import Finding
     from privacymw.tally import read_counts
 
     settings = {row["name"]: row["value"] for row in (site.running or {}).get("settings", ())}

@@ -125,6 +125,9 @@ class Addresses(Promise, frozen=True, kw_only=True):
         if telling.keys_apart:
             text = "The keys lie apart from the log, so that a copy of the log without them cannot be read."
             sentences.append(Sentence("addresses.keys", text))
+        if telling.site.unverified:
+            text = "The log travels to its database over a network that we trust; the database is not asked who it is."
+            sentences.append(Sentence("addresses.way", text, {}, telling.name))
         sentences += _others(self, telling)
         return Section("addresses", self.title, tuple(sentences), (_table(self),))
 
