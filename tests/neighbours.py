@@ -75,8 +75,10 @@ def page_cache(upstream: str) -> Iterator[tuple[str, list[str]]]:
             self.answer(*self.fetched(self.rfile.read(int(self.headers["content-length"]))))
 
         def fetched(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            client.cookies.clear()  # a cache has no jar of its own
             got = client.request(self.command, upstream + self.path, headers=self.headers.items(), content=body)
-            found = got.status_code, got.headers.multi_items(), got.content
+            headers = [pair for pair in got.headers.multi_items() if pair[0] not in ("transfer-encoding", "connection")]
+            found = got.status_code, headers, got.content
             rules = got.headers.get("cache-control", "")
             if self.command == "GET" and got.status_code == 200 and "private" not in rules and "no-store" not in rules:
                 kept[self.path] = found

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
 import demo
+from neighbours import page_cache
 from privacymw.asgi import PrivacyMiddleware
 from privacymw.flask import Privacy
 from servers import Server, gunicorn, uvicorn
@@ -110,3 +111,16 @@ async def walk(app: Any) -> None:
         assert "httponly" not in token.lower(), "a script has to read it"
         assert set(client.cookies) == {"session", "XSRF-TOKEN"}, "nobody declared the other"
         assert (await client.get("/callback?state=s1")).json() == {"known": True}
+
+
+@pytest.mark.servers
+def test_a_cache_that_ignores_vary_gives_nobody_anothers_language(portal: Server) -> None:
+    with page_cache(portal.url) as (url, _):
+        for path in ("/", "/language", "/privacy/choices"):
+            httpx.get(url + path, trust_env=False)
+        spanish, other = demo.Visitor(url), demo.Visitor(url)
+        spanish.ask("/language")
+        assert "bienvenida" in spanish.ask("/language", {"language": "es", "csrf_token": spanish.token})[1]
+        assert "bienvenida" in spanish.ask("/")[1]
+        assert "bienvenida" not in other.ask("/")[1]
+        assert "Welcome" in other.ask("/")[1]
