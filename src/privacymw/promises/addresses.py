@@ -7,11 +7,12 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Outcome
-from privacymw.kinds import KINDS, days, in_words, setting
+from privacymw.kinds import KINDS, days, setting
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.routes import generalised
 from privacymw.store import Terms
 from privacymw.store.journal import Journal
+from privacymw.words import N_, Words
 
 
 class Addresses(Promise, frozen=True, kw_only=True):
@@ -69,9 +70,10 @@ class Addresses(Promise, frozen=True, kw_only=True):
 
     def section(self, telling: Telling) -> Section:
         if not self.logged:
-            text = "This application keeps no log of IP addresses."
+            text = N_("This application keeps no log of IP addresses.")
             return Section("addresses", self.title, (Sentence("addresses.none", text), _servers(telling)))
-        values = {"retention": in_words(self.retention)}
+        words = telling.words
+        values = {"retention": words.duration(self.retention)}
         sentences = [
             Sentence(
                 "addresses.what",
@@ -96,39 +98,40 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
         ]
         if self.network_retention is not None:
-            network = {"network": in_words(self.network_retention)}
-            text = "The network that your address belongs to can be read for at most {network}."
+            network = {"network": words.duration(self.network_retention)}
+            text = N_("The network that your address belongs to can be read for at most {network}.")
             sentences.append(Sentence("addresses.network", text, network))
         if self.skip:
-            text = "Requests for {paths} are not logged."
+            text = N_("Requests for {paths} are not logged.")
             sentences.append(Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}))
         size = {"size": KINDS["size"].show(self.max_size)}
-        text = "The log takes at most {size} on a disk; beyond that the oldest entries go first."
+        text = N_("The log takes at most {size} on a disk; beyond that the oldest entries go first.")
         sentences.append(Sentence("addresses.size", text, size))
         if telling.keys_apart:
-            text = "The keys lie apart from the log, so that a copy of the log without them cannot be read."
+            text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
             sentences.append(Sentence("addresses.keys", text))
         sentences.append(_servers(telling))
-        return Section("addresses", self.title, tuple(sentences), (_table(self),))
+        return Section("addresses", self.title, tuple(sentences), (_table(self, words),))
 
     def keeper(self, services: Services) -> Keeper | None:
         return _Keeper(self, services.journal) if self.logged and services.journal else None
 
 
 def _servers(telling: Telling) -> Sentence:
-    text = "This is about this application's own log. Web servers, proxies and networks before it may keep theirs."
+    text = N_("This is about this application's own log. Web servers, proxies and networks before it may keep theirs.")
     return Sentence("addresses.others", text, {}, telling.name)
 
 
-def _table(promise: Addresses) -> Table:
+def _table(promise: Addresses, words: Words) -> Table:
+    _ = words.text
     network = promise.retention if promise.network_retention is None else promise.network_retention
-    longest = in_words(max(promise.retention, network))
+    longest = words.duration(max(promise.retention, network))
     rows = (
-        ("Address", "to diagnose faults, to run the site", in_words(promise.retention)),
-        ("Network of the address", "the same", in_words(network)),
-        ("Time, method, kind of page, status, duration", "the same", longest),
+        (_("Address"), _("to diagnose faults, to run the site"), words.duration(promise.retention)),
+        (_("Network of the address"), _("the same"), words.duration(network)),
+        (_("Time, method, kind of page, status, duration"), _("the same"), longest),
     )
-    return Table("What the log holds", ("What", "What for", "At most how long"), rows)
+    return Table(_("What the log holds"), (_("What"), _("What for"), _("At most how long")), rows)
 
 
 class _Keeper(Keeper):
