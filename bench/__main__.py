@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import perrequest
+from bench.guard import guard
 from bench.handoff import handoff
 from bench.imports import imports
 from bench.options import Options
+from bench.records import records
 from bench.report import Report
 from bench.scanner import scanner
 from bench.servers import servers
@@ -19,7 +21,9 @@ from bench.servers import servers
 PARTS: dict[str, Callable[[Options], Report]] = {
     "starlette": perrequest.starlette,
     "flask": perrequest.flask,
+    "guard": guard,
     "handoff": handoff,
+    "records": records,
     "imports": imports,
     "scanner": scanner,
     "servers": servers,

@@ -1,8 +1,9 @@
-"""Fixtures for every test: a certificate, and a real browser."""
+"""Fixtures for every test: a certificate, a real browser, a real PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,9 @@ from servers import Certificate, needed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from cluster import Cluster
+    from places import PostgresqlPlace, SqlitePlace
 
 # No look-ups and no downloads of its own: a test speaks with this machine only.
 CHROMIUM_FLAGS = (
@@ -46,3 +50,30 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of a visitor nobody has seen before, who takes our own certificate."""
     with browser.new_context(ignore_https_errors=True) as context:
         yield context.new_page()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One PostgreSQL for all tests; each takes a database of its own."""
+    pytest.importorskip("psycopg")
+    from cluster import Cluster
+
+    started = Cluster()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def server_place(cluster: Cluster, tmp_path: Path) -> PostgresqlPlace:
+    """Rows and keys in a new database."""
+    from places import PostgresqlPlace
+
+    return PostgresqlPlace(tmp_path, cluster)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> SqlitePlace | PostgresqlPlace:
+    """Rows and keys in each kind of place in turn."""
+    from places import SqlitePlace
+
+    return SqlitePlace(tmp_path) if request.param == "sqlite" else request.getfixturevalue("server_place")

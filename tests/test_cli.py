@@ -553,9 +553,9 @@ def test_preview_is_the_page_of_the_site(tmp_path: Path) -> None:
 
 def test_preview_steps_down_as_the_site_would(tmp_path: Path) -> None:
     for given, told in (
-        (["DATA=none"], "keeps no log of IP addresses"),
-        (["STORE=none"], "keeps no log of IP addresses"),
-        (["MODE=observe"], "keeps no log of IP addresses"),
+        (["DATA=none"], "keep no log of IP addresses"),
+        (["STORE=none"], "keep no log of IP addresses"),
+        (["MODE=observe"], "keep no log of IP addresses"),
         (["DATA=none"], "keep no choice"),
         ([], "Your address can be read"),
     ):

@@ -580,9 +580,12 @@ def test_a_choice_is_no_receipt() -> None:
 # --- the store
 
 
-@pytest.fixture(params=["sqlite"])
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = open_store(f"sqlite:///{tmp_path}/log.sqlite", patience=5)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        made = open_store(f"sqlite:///{tmp_path}/log.sqlite", patience=5)
+    else:
+        made = request.getfixturevalue("server_place").store()
     yield made
     made.close()
 
@@ -850,7 +853,7 @@ def test_a_site_without_a_log_of_addresses_keeps_records(face: str, place: Path)
     with recording(face, place, addresses_logged="off") as site:
         text = receipt_in(site.post(PAGE, "do=refuse", peer="192.0.2.77"))
         assert stored(site.started, text)
-        assert "This application keeps no log of IP addresses." in site.ask("/privacy/notice").body.decode()
+        assert "We keep no log of IP addresses" in site.ask("/privacy/notice").body.decode()
         assert site.started.services.journal.counts()["stored"] == 0  # type: ignore[union-attr]
 
 

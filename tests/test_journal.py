@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from disk import bytes_in, fill, small_disk
+from places import SECRET
 from privacymw.address import pack
 from privacymw.seal import AddressSeal
 from privacymw.store import TERMS, Terms, open_journal, open_keys, open_log, open_store
@@ -46,9 +47,10 @@ def event(packed=CLIENT, *, when=None, status=200):
     return (int(time.time() * 1000) if when is None else when, packed, "GET", "/x", status, 500)
 
 
-def stored(data):
+def stored(at):
+    """The rows of a place, or of a data folder."""
     with contextlib.suppress(Exception):
-        return len(list(open_log(data).rows()))
+        return len(list((open_log(at) if isinstance(at, Path) else at.log()).rows()))
     return 0
 
 
@@ -60,34 +62,42 @@ def eventually(check, seconds=5.0):
 
 
 @contextlib.contextmanager
-def locked(data):
+def locked(place):
     """Another process's transaction that does not end."""
-    with contextlib.closing(sqlite3.connect(data / "log.sqlite", isolation_level=None)) as db:
-        db.execute("begin immediate")
+    with contextlib.ExitStack() as stack:
+        if place.kind == "sqlite":
+            db = stack.enter_context(
+                contextlib.closing(sqlite3.connect(place.data / "log.sqlite", isolation_level=None))
+            )
+            db.execute("begin immediate")
+        else:
+            db = stack.enter_context(contextlib.closing(place.admin()))
+            db.execute("begin")
+            db.execute("lock table privacymw.log in exclusive mode")
         yield
         db.execute("rollback")
 
 
 @pytest.fixture
-def journal(tmp_path):
-    made = journal_of(tmp_path)
+def journal(place):
+    made = place.journal()
     yield made
     made.close()
 
 
-def test_what_is_put_is_stored(tmp_path, journal):
+def test_what_is_put_is_stored(place, journal):
     for text in ("203.0.113.9", "2001:db8::7"):
         journal.put(event(pack(text)))
     journal.put(event(None))
     assert journal.flush()
-    entries = list(open_log(tmp_path).rows())
+    entries = list(place.log().rows())
     assert [entry.address for entry in entries] == ["203.0.113.9", "2001:db8::7", None]
     assert [entry.network for entry in entries] == ["203.0.113.0/24", "2001:db8::/48", None]
     assert [(e.method, e.route, e.status, e.duration) for e in entries] == [("GET", "/x", 200, 0.0005)] * 3
     assert journal.counts()["stored"] == 3
 
 
-def test_the_thread_starts_with_the_first_event(tmp_path, journal):
+def test_the_thread_starts_with_the_first_event(place, journal):
     def writers():
         return [thread for thread in threading.enumerate() if thread.name == "privacymw-writer"]
 
@@ -95,28 +105,28 @@ def test_the_thread_starts_with_the_first_event(tmp_path, journal):
     assert journal.flush()
     journal.put(event())
     assert len(writers()) == before + 1
-    assert eventually(lambda: stored(tmp_path)), "the thread stores without a flush"
+    assert eventually(lambda: stored(place)), "the thread stores without a flush"
     journal.close()
     assert len(writers()) == before
 
 
-def test_a_full_queue_drops_the_newest_and_counts(tmp_path):
-    journal = journal_of(tmp_path, capacity=10, interval=60)
+def test_a_full_queue_drops_the_newest_and_counts(place):
+    journal = place.journal(capacity=10, interval=60)
     for status in range(25):
         journal.put(event(status=status))
     assert journal.flush()
-    assert [entry.status for entry in open_log(tmp_path).rows()] == list(range(10))
+    assert [entry.status for entry in place.log().rows()] == list(range(10))
     assert journal.counts()["dropped"] == 15
     journal.close()
     journal.put(event())
     assert journal.counts()["dropped"] == 16
-    codes = {finding.code: finding.text for finding in open_log(tmp_path).verify()}
+    codes = {finding.code: finding.text for finding in place.log().verify()}
     assert codes["rows-dropped"].startswith("15 rows")
 
 
-def test_no_address_stays_in_the_clear_while_the_store_does_not_answer(tmp_path, caplog):
-    journal = journal_of(tmp_path)
-    with locked(tmp_path):
+def test_no_address_stays_in_the_clear_while_the_store_does_not_answer(place, caplog):
+    journal = place.journal()
+    with locked(place):
         worst = 0.0
         for _ in range(12):
             journal.put(event())
@@ -128,15 +138,17 @@ def test_no_address_stays_in_the_clear_while_the_store_does_not_answer(tmp_path,
         waiting = [row for batch in journal._writer.backlog._batches for row in batch.rows]
         assert CLIENT not in [row.address for row in waiting]
     assert journal.flush()
-    assert stored(tmp_path) == 12
+    assert stored(place) == 12
     lines = [record.getMessage() for record in caplog.records]
-    assert len([line for line in lines if "store: StoreError" in line]) == 1, "once, not at each try"
+    told = [line for line in lines if "diagnostics log, " in line and "well again" not in line]
+    assert told, "a store that does not answer is told"
+    assert len(told) == len(set(told)), "once, not at each try"
     assert not [line for line in lines if "203.0" in line]
     journal.close()
 
 
-def test_a_put_never_waits_for_the_store(tmp_path, journal):
-    with locked(tmp_path):
+def test_a_put_never_waits_for_the_store(place, journal):
+    with locked(place):
         journal.put(event())
         time.sleep(0.3)
         begun = time.perf_counter()
@@ -145,16 +157,16 @@ def test_a_put_never_waits_for_the_store(tmp_path, journal):
         assert time.perf_counter() - begun < 0.2
 
 
-def test_the_backlog_is_bounded(tmp_path):
-    journal = journal_of(tmp_path, backlog=100)
-    with locked(tmp_path):
+def test_the_backlog_is_bounded(place):
+    journal = place.journal(backlog=100)
+    with locked(place):
         for _ in range(150):
             journal.put(event())
         assert not journal.flush(0.3)
         assert journal.counts()["waiting"] == 100
         assert journal.counts()["failed"] == 50
     assert journal.flush()
-    assert stored(tmp_path) == 100
+    assert stored(place) == 100
     journal.close()
 
 
@@ -183,12 +195,12 @@ def test_without_a_key_a_row_is_kept_without_address(tmp_path):
     journal.close()
 
 
-def test_an_event_that_is_none_does_not_end_the_writer(tmp_path, journal):
+def test_an_event_that_is_none_does_not_end_the_writer(place, journal):
     journal.put(("not", "an", "event"))
     assert journal.flush()
     journal.put(event())
     assert journal.flush()
-    assert stored(tmp_path) == 1
+    assert stored(place) == 1
 
 
 # --- processes ---
@@ -215,7 +227,7 @@ def put_and_flush(journal, count):
 
 
 @forking_beside_a_thread
-def test_a_fork_after_the_first_event_loses_and_doubles_nothing(tmp_path, journal):
+def test_a_fork_after_the_first_event_loses_and_doubles_nothing(place, journal):
     for _ in range(100):
         journal.put(event())
     time.sleep(0.3)
@@ -226,12 +238,12 @@ def test_a_fork_after_the_first_event_loses_and_doubles_nothing(tmp_path, journa
         journal.put(event())
     assert in_child(lambda: put_and_flush(journal, 10)) == 0
     assert journal.flush()
-    assert stored(tmp_path) == 320
+    assert stored(place) == 320
     assert journal.counts()["stored"] == 300
 
 
 @forking_beside_a_thread
-def test_many_forks_under_load(tmp_path, journal):
+def test_many_forks_under_load(place, journal):
     running = threading.Event()
 
     def load():
@@ -245,14 +257,15 @@ def test_many_forks_under_load(tmp_path, journal):
     thread.join()
     assert statuses == [0] * 15
     assert journal.flush(5)
-    assert stored(tmp_path) == journal.counts()["stored"] + 75
-    with contextlib.closing(sqlite3.connect(tmp_path / "log.sqlite")) as db:
-        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert stored(place) == journal.counts()["stored"] + 75
+    if place.kind == "sqlite":
+        with contextlib.closing(sqlite3.connect(place.data / "log.sqlite")) as db:
+            assert db.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
-def test_a_preloading_server_forks_before_the_first_event(tmp_path, journal):
+def test_a_preloading_server_forks_before_the_first_event(place, journal):
     assert [in_child(lambda: put_and_flush(journal, 10)) for _ in range(3)] == [0, 0, 0]
-    assert stored(tmp_path) == 30
+    assert stored(place) == 30
 
 
 APP = """
@@ -311,36 +324,36 @@ def test_a_preloading_gunicorn_stores_each_request(tmp_path):
     assert sum(beat["stored"] for beat in beats(data)) == 60
 
 
-def put_for_ever(data, pipe):
-    journal = journal_of(data)
+def put_for_ever(place, pipe):
+    journal = place.journal()
     while True:
         journal.put(event())
         pipe.send_bytes(b".")
         time.sleep(0.001)
 
 
-def test_a_killed_writer_is_told_from_one_that_went(tmp_path):
+def test_a_killed_writer_is_told_from_one_that_went(place):
     receiving, sending = fork.Pipe(duplex=False)
-    worker = fork.Process(target=put_for_ever, args=(tmp_path, sending))
+    worker = fork.Process(target=put_for_ever, args=(place, sending))
     worker.start()
     receiving.recv_bytes()
-    assert eventually(lambda: stored(tmp_path) and beats(tmp_path))
+    assert eventually(lambda: stored(place) and beats(place.data))
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
-    assert stored(tmp_path) > 0
+    assert stored(place) > 0
 
     def alive(later):
-        log = open_log(tmp_path, clock=lambda: time.time() + later)
+        log = place.log(clock=lambda: time.time() + later)
         return next(finding for finding in log.verify() if finding.code == "writer-alive")
 
     assert alive(0).held
     assert not alive(60).held
-    successor = journal_of(tmp_path)
+    successor = place.journal()
     successor.put(event())
     successor.flush()
     successor.close()
     assert "1 ended without saying so" in alive(60).text
-    for path in (tmp_path / "writers").glob(f"{worker.pid}-*.json"):
+    for path in (place.data / "writers").glob(f"{worker.pid}-*.json"):
         path.unlink()
     assert not alive(0).held, "when all have said goodbye, nobody keeps time"
     assert "no writer is alive, 0 ended without saying so" in alive(0).text
@@ -380,13 +393,15 @@ def test_importing_costs_neither_cipher_nor_database():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_a_heartbeat_says_how_the_writer_does(tmp_path, journal):
+def test_a_heartbeat_says_how_the_writer_does(place, journal):
     journal.put(event())
-    assert eventually(lambda: beats(tmp_path))
-    (beat,) = beats(tmp_path)
+    assert eventually(lambda: beats(place.data))
+    (beat,) = beats(place.data)
     assert beat["pid"] == os.getpid()
     assert abs(beat["time"] - time.time()) < 5
-    assert beat["store"]["secure_delete"] is True
+    assert beat["store"]["kind"] == place.kind
+    assert beat["store"]["secure_delete" if place.kind == "sqlite" else "tls"] is True
+    assert "hush" not in json.dumps(beat)
     assert json.dumps(beat).count("203.0") == 0
 
 
@@ -412,21 +427,21 @@ def test_a_put_costs_next_to_nothing(tmp_path):
 # --- the promise ---
 
 
-def test_overdue_keys_die_before_the_first_request(tmp_path):
-    keys = open_keys(tmp_path / "keys", BRIEF)
+def test_overdue_keys_die_before_the_first_request(place):
+    keys = open_keys(place.keys_at, BRIEF, secrets=[SECRET])
     keys.prepare()
     secrets = [keys.home.load(info.lane, info.start)[1] for info in keys.home.live()]
     time.sleep(5.1)
-    journal = journal_of(tmp_path, BRIEF)  # no event, no thread
-    assert bytes_in(tmp_path, *secrets) == []
+    journal = place.journal(BRIEF)  # no event, no thread
+    assert bytes_in(place.data, *secrets) == []
     journal.close()
 
 
-def test_a_quiet_site_keeps_time_once_started(tmp_path):
-    journal = journal_of(tmp_path, Terms(retention=1, epoch=1))
+def test_a_quiet_site_keeps_time_once_started(place):
+    journal = place.journal(Terms(retention=1, epoch=1))
     journal.put(event())
     journal.flush()
-    home = DirectoryHome(tmp_path / "keys")
+    home = place.home()
     time.sleep(1.5)
     late = [info for info in home.live() if info.length and info.deadline / 1000 < time.time() - 0.2]
     journal.close()
@@ -480,17 +495,17 @@ def test_after_its_time_no_address_can_be_read_anywhere(tmp_path, caplog):
     assert not any(text in caplog.text for text in texts)
 
 
-def test_a_site_that_was_down_keeps_the_promise_at_its_next_start(tmp_path):
-    journal = journal_of(tmp_path, BRIEF)
+def test_a_site_that_was_down_keeps_the_promise_at_its_next_start(place):
+    journal = place.journal(BRIEF)
     journal.put(event())
     journal.flush()
-    home = DirectoryHome(tmp_path / "keys")
+    home = place.home()
     spent = [home.load(info.lane, info.start)[1] for info in home.live()]
     journal.close()
     time.sleep(5.1)
-    assert [entry.address for entry in open_log(tmp_path, terms=BRIEF).rows()] == [None], "shut all the while"
-    journal = journal_of(tmp_path, BRIEF)
-    assert bytes_in(tmp_path, *spent) == []
+    assert [entry.address for entry in place.log(terms=BRIEF).rows()] == [None], "shut all the while"
+    journal = place.journal(BRIEF)
+    assert bytes_in(place.data, *spent) == []
     journal.put(event(None))
-    assert eventually(lambda: stored(tmp_path) == 1), "the old row is gone, the new one there"
+    assert eventually(lambda: stored(place) == 1), "the old row is gone, the new one there"
     journal.close()

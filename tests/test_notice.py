@@ -38,6 +38,7 @@ BASE = {
     "choices_categories": "statistics",
     "addresses_network_retention": "60d",
     "cookies_ready": "session",
+    "addresses_fail2ban": "on",
 }
 ANOTHER = {
     "confidential_paths": "/members",
@@ -57,6 +58,9 @@ ANOTHER = {
     "addresses_skip": "/static",
     "addresses_max_size": "2GB",
     "addresses_logged": "off",
+    "addresses_other_logs": "mask",
+    "addresses_fail2ban": "off",
+    "addresses_fail2ban_retention": "3d",
     "outbound_mode": "annotate",
     "outbound_trusted": "friend.example",
     "transport_redirect": "on",
@@ -83,6 +87,7 @@ UNTOLD = {
     "mode": "its dry run makes the page a draft, below",
     "data": "where our own files lie, which the page does not speak of",
     "store": "the same; without one the promise steps down, below",
+    "store_tls": "told where a database is elsewhere: tests/test_location.py",
     "secret_key": "without one promises step down, below",
     "config": "only where settings come from",
     "trusted_proxies": "whose word is taken for an address, not what becomes of it",
@@ -120,7 +125,7 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_logged", "language")
+OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}
@@ -133,7 +138,7 @@ MODES = [
 ]
 POLICIES = [
     sections(Means(secret=secret, store=store), **{**base, **mode})
-    for base in ({}, BASE, EVERY, {**BASE, **SIGNALS})
+    for base in ({}, {"addresses_other_logs": "off"}, BASE, EVERY, {**BASE, **SIGNALS})
     for mode in MODES
     for secret in (True, False)
     for store in (True, False)
@@ -218,6 +223,9 @@ OUTBOUND = {"outbound.mode", "outbound.scope", "outbound.remember"}
         (True, True, {"outbound_mode": "off"}, {"choices.none"}, {"outbound.mode", "outbound.others"}),
         (True, True, {"choices_saved": "off"}, {"choices.none"}, {"choices.cookie"}),
         (True, True, {"addresses_logged": "off"}, {"addresses.none"}, {"addresses.retention"}),
+        (True, True, {"addresses_other_logs": "off"}, {"addresses.others"}, {"addresses.masked", "addresses.counted"}),
+        (True, True, {"addresses_other_logs": "mask"}, {"addresses.masked"}, {"addresses.counted"}),
+        (True, False, {"addresses_fail2ban": "on"}, {"addresses.none", "addresses.fail2ban"}, {"addresses.masked"}),
         (True, True, {"headers_preset": "off"}, set(), {"headers.hsts", "headers.referrer"}),
         (True, True, {"headers_hsts": "0s"}, {"headers.referrer"}, {"headers.hsts"}),
         (True, True, {"transport_redirect": "off"}, set(), {"transport.redirect", "transport.exempt"}),
@@ -230,6 +238,13 @@ def test_a_promise_without_its_means_steps_down(
     found = sentence_names(Means(secret=secret, store=store, leaving=policy.leaving), **settings)
     assert present <= found
     assert not absent & found
+
+
+def test_a_dry_run_masks_nothing_and_writes_no_line() -> None:
+    dry = Means(secret=True, store=False, live=False)
+    assert {"addresses.masked", "addresses.fail2ban"}.isdisjoint(
+        sentence_names(dry, addresses_other_logs="mask", addresses_fail2ban="on")
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,19 +21,19 @@ PACKAGE = Path(privacymw.__file__).parent
 FLOORS: list[list[set[str]]] = [
     [
         {
-            *("__init__", "characters", "errors", "faults", "foreign", "headers", "kinds", "markup", "routes"),
+            *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
             *("held", "setcookie", "url"),
         },
-        {"address", "seal", "tokenizer", "words"},
-        {"forwarding"},
+        {"address", "kinds", "seal", "tokenizer"},
+        {"forwarding", "masking", "words"},
         {"countries", "outlets"},
         {"html"},
     ],
     [{"core"}, {"pipeline"}, {"modes"}],
     [
-        {"cookie", "forms", "links", "page.", "registry", "settings", "store."},
+        {"cookie", "forms", "links", "logs.", "page.", "registry", "settings", "store."},
         {"folder", "policy", "questions", "receipt"},
-        {"ballot", "decider", "keyring", "recorder"},
+        {"ballot", "decider", "keyring", "logplace", "recorder"},
         {"bar", "holding", "languages", "promise", "running", "tally", "visitor"},
         {"choosing", "embeds", "leaving"},
     ],

@@ -151,7 +151,7 @@ def test_a_damaged_secret_stops_the_start(tmp_path: Path, name: str, content: by
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"store": "postgresql://user:hunter2@host/db", "data": "{folder}"}, StoreError),
+        ({"store": "postgresql://user:hunter2@host/db", "data": "{folder}"}, SettingsError),
         ({"store": "sqlite:////nowhere/at/x/log.sqlite"}, SettingsError),
         ({"trusted_proxies": "0.0.0.0/0", "mode": "dry"}, SettingsError),
     ],

@@ -69,15 +69,15 @@ def written(store, **query):
 # --- keys ---
 
 
-def race(folder, barrier, results):
-    home = DirectoryHome(folder)
+def race(place, barrier, results):
+    home = place.home()
     barrier.wait()
     results.put([home.make(KeyInfo("address", epoch, 1, 1)) for epoch in range(30)])
 
 
-def test_racing_workers_agree_on_every_key(tmp_path):
+def test_racing_workers_agree_on_every_key(place):
     barrier, results = fork.Barrier(8), fork.Queue()
-    workers = [fork.Process(target=race, args=(tmp_path / "keys", barrier, results)) for _ in range(8)]
+    workers = [fork.Process(target=race, args=(place, barrier, results)) for _ in range(8)]
     for worker in workers:
         worker.start()
     answers = [results.get(timeout=30) for _ in workers]
@@ -86,7 +86,7 @@ def test_racing_workers_agree_on_every_key(tmp_path):
     assert all(len(secret) == KEY_BYTES for secret in answers[0])
     assert len(set(answers[0])) == 30
     assert answers == [answers[0]] * 8
-    assert not list((tmp_path / "keys").glob(".*.tmp"))
+    assert not list(place.data.glob("keys/.*.tmp"))
 
 
 def test_a_key_folder_is_private_and_kept_out_of_backups(tmp_path, clock):
@@ -98,8 +98,8 @@ def test_a_key_folder_is_private_and_kept_out_of_backups(tmp_path, clock):
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
-def test_the_next_epochs_keys_are_made_ahead_and_lanes_share_none(tmp_path, clock):
-    keys = keys_of(tmp_path, clock)
+def test_the_next_epochs_keys_are_made_ahead_and_lanes_share_none(place, clock):
+    keys = place.keys(clock)
     keys.prepare()
     names = {(info.lane, info.start) for info in keys.home.live()}
     assert names == {(lane, start) for lane in ("address", "network") for start in (START, START + 86_400_000)}
@@ -107,8 +107,8 @@ def test_the_next_epochs_keys_are_made_ahead_and_lanes_share_none(tmp_path, cloc
     assert len(secrets) == 4
 
 
-def test_the_same_address_has_another_token_in_each_epoch(tmp_path, clock):
-    keys = keys_of(tmp_path, clock)
+def test_the_same_address_has_another_token_in_each_epoch(place, clock):
+    keys = place.keys(clock)
     today = keys.sealing("address", START).seal(CLIENT)
     clock.go(DAY)
     tomorrow = keys.sealing("address", START + 86_400_000)
@@ -117,25 +117,27 @@ def test_the_same_address_has_another_token_in_each_epoch(tmp_path, clock):
     assert keys.opening("address", START).open(today) == CLIENT
 
 
-def test_a_key_dies_at_its_deadline_counted_from_the_start_of_the_epoch(tmp_path, clock):
-    keys = keys_of(tmp_path, clock, retention=30 * DAY)
+def test_a_key_dies_at_its_deadline_counted_from_the_start_of_the_epoch(place, clock):
+    keys = place.keys(clock, retention=30 * DAY)
     token = keys.sealing("address", START).seal(CLIENT)
     secret = keys.home.load("address", START)[1]
+    assert len(secret) == KEY_BYTES
     clock.go(START / 1000 + 30 * DAY - 0.01 - NOW)
     assert keys.destroy_overdue() == 0
     assert keys.opening("address", START).open(token) == CLIENT
     clock.go(0.01)
     assert keys.opening("address", START) is None  # whether or not anybody has destroyed it yet
     assert keys.destroy_overdue() == 1
-    assert bytes_in(tmp_path, secret) == []
+    assert bytes_in(place.data, secret) == []
+    assert keys.home.load("address", START) is None
     assert [(g.lane, g.start, g.destroyed) for g in keys.home.gone()] == [("address", START, keys.now())]
 
 
-def test_a_destroyed_key_is_never_made_again(tmp_path, clock):
-    keys = keys_of(tmp_path, clock)
+def test_a_destroyed_key_is_never_made_again(place, clock):
+    keys = place.keys(clock)
     assert keys.sealing("address", START)
     keys.home.destroy("address", START, keys.now())
-    again = keys_of(tmp_path, clock)
+    again = place.keys(clock)
     assert again.sealing("address", START) is None
     assert again.sealing("network", START)
     assert not keys.home.destroy("address", START, keys.now())
@@ -151,8 +153,8 @@ def test_a_key_destroyed_between_look_and_link_stays_dead(tmp_path):
     assert home.make(info) is None
 
 
-def test_no_key_is_made_for_an_epoch_far_away(tmp_path, clock):
-    keys = keys_of(tmp_path, clock)
+def test_no_key_is_made_for_an_epoch_far_away(place, clock):
+    keys = place.keys(clock)
     assert keys.sealing("address", START - 86_400_000)  # the clocks of machines differ
     assert keys.sealing("address", START - 2 * 86_400_000) is None
     assert keys.sealing("address", START + 2 * 86_400_000) is None
@@ -170,15 +172,15 @@ def test_a_half_destroyed_key_opens_nothing_and_is_buried(tmp_path, clock):
     assert fresh.sealing("address", START) is None
 
 
-def test_a_shorter_retention_holds_at_once_and_a_longer_one_only_for_new_keys(tmp_path, clock):
-    keys_of(tmp_path, clock, retention=10 * DAY).prepare()
-    (short,) = [i for i in keys_of(tmp_path, clock).home.live() if (i.lane, i.start) == ("address", START)]
-    assert keys_of(tmp_path, clock, retention=2 * DAY).deadline(short) == START + 2 * 86_400_000
-    assert keys_of(tmp_path, clock, retention=90 * DAY).deadline(short) == START + 10 * 86_400_000
+def test_a_shorter_retention_holds_at_once_and_a_longer_one_only_for_new_keys(place, clock):
+    place.keys(clock, retention=10 * DAY).prepare()
+    (short,) = [i for i in place.keys(clock).home.live() if (i.lane, i.start) == ("address", START)]
+    assert place.keys(clock, retention=2 * DAY).deadline(short) == START + 2 * 86_400_000
+    assert place.keys(clock, retention=90 * DAY).deadline(short) == START + 10 * 86_400_000
 
 
-def test_live_keys_are_capped_when_the_clock_was_set_back(tmp_path, clock):
-    keys = keys_of(tmp_path, clock, retention=4 * DAY)
+def test_live_keys_are_capped_when_the_clock_was_set_back(place, clock):
+    keys = place.keys(clock, retention=4 * DAY)
     for _ in range(20):  # each day a key of its own, none of which has seen its deadline
         keys.prepare()
         clock.now += DAY
@@ -188,8 +190,8 @@ def test_live_keys_are_capped_when_the_clock_was_set_back(tmp_path, clock):
     assert len([info for info in keys.home.live() if info.lane == "address"]) == 6
 
 
-def test_a_clock_that_leaps_ahead_is_watched_for_a_while_then_obeyed(tmp_path, clock):
-    keys = keys_of(tmp_path, clock)
+def test_a_clock_that_leaps_ahead_is_watched_for_a_while_then_obeyed(place, clock):
+    keys = place.keys(clock)
     keys.prepare()
     assert keys.destroy_overdue() == 0
     clock.now += 400 * DAY  # the uptime stands still
@@ -204,10 +206,10 @@ def test_a_clock_that_leaps_ahead_is_watched_for_a_while_then_obeyed(tmp_path, c
     assert keys.destroy_overdue() == 4
 
 
-def test_at_a_start_the_clock_is_obeyed(tmp_path, clock):
-    keys_of(tmp_path, clock).prepare()
+def test_at_a_start_the_clock_is_obeyed(place, clock):
+    place.keys(clock).prepare()
     clock.now += 400 * DAY
-    assert keys_of(tmp_path, clock).destroy_overdue() == 4
+    assert place.keys(clock).destroy_overdue() == 4
 
 
 def test_tombstones_are_bounded(tmp_path):
@@ -269,8 +271,8 @@ def test_terms_that_cannot_be_kept_are_refused(tmp_path, clock, terms, told):
         keys_of(tmp_path, clock, **terms)
 
 
-def test_no_repr_shows_a_secret(tmp_path, clock):
-    keys = keys_of(tmp_path, clock)
+def test_no_repr_shows_a_secret(place, clock):
+    keys = place.keys(clock)
     keys.prepare()
     secret = keys.home.load("address", START)[1]
     shown = repr([keys, keys.home, keys.census(), keys.opening("address", START)])
@@ -281,8 +283,8 @@ def test_no_repr_shows_a_secret(tmp_path, clock):
 # --- rows ---
 
 
-def test_rows_come_back_newest_last(tmp_path):
-    store = store_of(tmp_path)
+def test_rows_come_back_newest_last(place):
+    store = place.store()
     first, second = rows(3), rows(2, when=START + 86_400_000, status=500)
     store.write(Batch(START, first))
     store.write(Batch(START + 86_400_000, second))
@@ -301,8 +303,8 @@ def test_rows_come_back_newest_last(tmp_path):
     assert written(store, tokens={START: {"address": b"a" * 32, "network": b"x" * 32}}) == []
 
 
-def test_many_rows_are_read_in_pages(tmp_path):
-    store = store_of(tmp_path)
+def test_many_rows_are_read_in_pages(place):
+    store = place.store()
     store.write(Batch(START, rows(5000)))
     assert [row.when for _, row in written(store)] == list(range(START, START + 5000))
     assert [row.when for _, row in written(store, limit=4100)] == list(range(START + 900, START + 5000))
@@ -317,16 +319,16 @@ def test_the_file_is_private(tmp_path):
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
-def pour(folder, count, mark):
-    store = store_of(folder)
+def pour(place, count, mark):
+    store = place.store()
     for i in range(count):
         store.write(Batch(START, rows(10, address=bytes([mark]) * 32, when=START + i)))
 
 
-def test_processes_share_a_store_while_one_purges(tmp_path):
-    store = store_of(tmp_path)
+def test_processes_share_a_store_while_one_purges(place):
+    store = place.store()
     store.write(Batch(START - 86_400_000, rows(20_000)))
-    workers = [fork.Process(target=pour, args=(tmp_path, 200, mark)) for mark in (1, 2)]
+    workers = [fork.Process(target=pour, args=(place, 200, mark)) for mark in (1, 2)]
     for worker in workers:
         worker.start()
     for _ in store.purge(START - 86_400_000):
@@ -338,17 +340,17 @@ def test_processes_share_a_store_while_one_purges(tmp_path):
     assert [epoch.start for epoch in store.epochs()] == [START]
 
 
-def pour_for_ever(folder, pipe):
-    store = store_of(folder)
+def pour_for_ever(place, pipe):
+    store = place.store()
     for i in range(1_000_000):
         store.write(Batch(START, rows(10, when=START + i * 10)))
         pipe.send_bytes(b"%d" % i)
 
 
-def test_a_killed_writer_loses_nothing_it_was_told_is_stored(tmp_path):
+def test_a_killed_writer_loses_nothing_it_was_told_is_stored(place):
     for _ in range(3):
         receiving, sending = fork.Pipe(duplex=False)
-        worker = fork.Process(target=pour_for_ever, args=(tmp_path, sending))
+        worker = fork.Process(target=pour_for_ever, args=(place, sending))
         worker.start()
         last = int(receiving.recv_bytes())
         end = time.monotonic() + 0.2
@@ -356,12 +358,13 @@ def test_a_killed_writer_loses_nothing_it_was_told_is_stored(tmp_path):
             last = int(receiving.recv_bytes())
         os.kill(worker.pid, signal.SIGKILL)
         worker.join()
-        store = store_of(tmp_path)
+        store = place.store()
         found = len(written(store))
         assert found % 10 == 0
         assert found >= (last + 1) * 10
-        with contextlib.closing(sqlite3.connect(tmp_path / "log.sqlite")) as db:
-            assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+        if place.kind == "sqlite":
+            with contextlib.closing(sqlite3.connect(place.data / "log.sqlite")) as db:
+                assert db.execute("pragma integrity_check").fetchone() == ("ok",)
         for _ in store.purge(START):
             pass
 
@@ -392,8 +395,8 @@ def test_a_reader_in_the_way_is_told(tmp_path):
     assert store.settle()
 
 
-def test_a_row_may_be_purged_while_it_is_read(tmp_path):
-    store = store_of(tmp_path)
+def test_a_row_may_be_purged_while_it_is_read(place):
+    store = place.store()
     for day in range(2):
         store.write(Batch(START + day * 86_400_000, rows(3000)))
     reading = store.read(Query())
@@ -404,9 +407,9 @@ def test_a_row_may_be_purged_while_it_is_read(tmp_path):
     assert len(list(reading)) == 1999  # the page it had
 
 
-def test_an_address_may_die_before_its_network(tmp_path, clock):
-    keys = keys_of(tmp_path / "keys", clock, retention=7 * DAY, network_retention=30 * DAY)
-    store = store_of(tmp_path)
+def test_an_address_may_die_before_its_network(place, clock):
+    keys = place.keys(clock, retention=7 * DAY, network_retention=30 * DAY)
+    store = place.store()
     address = keys.sealing("address", START).seal(CLIENT)
     net = keys.sealing("network", START).seal(network(CLIENT))
     store.write(Batch(START, rows(1000, address=address, net=net)))
@@ -422,8 +425,8 @@ def test_an_address_may_die_before_its_network(tmp_path, clock):
     assert store.epochs() == []
 
 
-def test_rows_whose_key_was_lost_go_at_their_limit(tmp_path, clock):
-    keys, store = keys_of(tmp_path / "keys", clock), store_of(tmp_path)
+def test_rows_whose_key_was_lost_go_at_their_limit(place, clock):
+    keys, store = place.keys(clock), place.store()
     store.write(Batch(START, rows()))
     list(sweep(store, keys))
     assert len(written(store)) == 3
@@ -432,8 +435,8 @@ def test_rows_whose_key_was_lost_go_at_their_limit(tmp_path, clock):
     assert written(store) == []
 
 
-def test_one_process_at_a_time_sweeps(tmp_path):
-    one, two = store_of(tmp_path), store_of(tmp_path)
+def test_one_process_at_a_time_sweeps(place):
+    one, two = place.store(), place.store()
     assert one.lease("one", 1000, 60_000)
     assert not two.lease("two", 2000, 60_000)
     assert one.lease("one", 2000, 60_000)
@@ -441,8 +444,8 @@ def test_one_process_at_a_time_sweeps(tmp_path):
     assert one.lease("one", 900, 60_000)  # the clock was set back: nobody can have asked for that long
 
 
-def test_the_oldest_rows_go_when_the_store_is_full(tmp_path):
-    store = store_of(tmp_path, max_bytes=400_000)
+def test_the_oldest_rows_go_when_the_store_is_full(place):
+    store = place.store(max_bytes=400_000)
     for day in range(10):
         store.write(Batch(START + day * 86_400_000, rows(1000, when=START + day * 86_400_000)))
         store.trim()
@@ -453,13 +456,14 @@ def test_the_oldest_rows_go_when_the_store_is_full(tmp_path):
     assert left == sorted(left)
 
 
-def test_a_table_that_another_process_purged_is_made_anew(tmp_path):
-    one, two = store_of(tmp_path), store_of(tmp_path)
+def test_a_table_that_another_process_purged_is_made_anew(place):
+    one, two = place.store(), place.store()
     one.write(Batch(START, rows()))
     for _ in two.purge(START):
         pass
-    with pytest.raises(StoreError, match="no such table"):
-        one.write(Batch(START, rows()))
+    if place.kind == "sqlite":  # told once; the backlog tries again
+        with pytest.raises(StoreError, match="no such table"):
+            one.write(Batch(START, rows()))
     one.write(Batch(START, rows()))
     assert len(written(two)) == 3
     assert [epoch.start for epoch in two.epochs()] == [START]
@@ -474,7 +478,7 @@ def test_a_store_that_is_moved_away_is_made_anew(tmp_path):
     assert len(written(store)) == 2
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:secret@host/db", "sqlite://x", "sqlite:///", "log.sqlite", ""])
+@pytest.mark.parametrize("url", ["mysql://user:secret@host/db", "sqlite://x", "sqlite:///", "log.sqlite", ""])
 def test_other_urls_are_refused_with_what_is_allowed(url):
     with pytest.raises(StoreError, match=r"allowed: sqlite:///") as caught:
         open_store(url)
@@ -535,8 +539,8 @@ def test_the_command_line_makes_nothing(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if "log.sqlite-" not in path.name) == before
 
 
-def test_a_client_is_found_by_its_token(tmp_path, clock):
-    keys, store = keys_of(tmp_path / "keys", clock), store_of(tmp_path)
+def test_a_client_is_found_by_its_token(place, clock):
+    keys, store = place.keys(clock), place.store()
     for day in range(2):
         for text in ("203.0.113.9", "203.0.113.8", "2001:db8::7"):
             epoch, packed = START + day * 86_400_000, pack(text)
@@ -546,7 +550,7 @@ def test_a_client_is_found_by_its_token(tmp_path, clock):
             )
             store.write(Batch(epoch, rows(1, address=tokens[0], net=tokens[1], when=epoch)))
         clock.go(DAY)
-    log = open_log(tmp_path, clock=clock)
+    log = place.log(clock=clock)
     assert [entry.address for entry in log.rows(address="203.0.113.9")] == ["203.0.113.9"] * 2
     assert {entry.network for entry in log.rows(network="203.0.113.0/24")} == {"203.0.113.0/24"}
     assert len(list(log.rows(network="203.0.113.77"))) == 4
@@ -559,12 +563,12 @@ def test_a_client_is_found_by_its_token(tmp_path, clock):
     assert "203.0.113.999" not in str(caught.value)
 
 
-def test_purge_by_hand_does_what_a_running_site_does(tmp_path, clock):
-    keys, store = keys_of(tmp_path / "keys", clock), store_of(tmp_path)
+def test_purge_by_hand_does_what_a_running_site_does(place, clock):
+    keys, store = place.keys(clock), place.store()
     keys.prepare()
     store.write(Batch(START, rows()))
     clock.go(31 * DAY)
-    log = open_log(tmp_path, clock=clock)
+    log = place.log(clock=clock)
     findings = {finding.code: finding.held for finding in log.verify()}
     assert findings["retention-keys"] is False
     assert findings["retention-rows"] is False

@@ -141,7 +141,7 @@ class Exchange:
     __slots__ = (
         "asked", "choice", "confidential", "edits", "expires", "fixed", "headers", "job", "method",
         "origin", "own", "path", "pipeline", "query", "reply", "rewrites", "root", "route", "scheme",
-        "started", "state", "status", "transform", "varies",
+        "started", "state", "status", "token", "transform", "varies",
     )  # fmt: skip
 
     def __init__(
@@ -167,6 +167,7 @@ class Exchange:
         self.varies: list[str] = []
         self.asked: dict[str, Any] = {}
         self.started = 0
+        self.token: Any = None
         self.state = "open"
         self.status = 0
         self.route: str | None = None

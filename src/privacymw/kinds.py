@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from privacymw.faults import masked
+
 Meta = msgspec.Meta
 
 
@@ -170,5 +172,7 @@ KINDS: Final = {
     "date": Kind(_date, str, "a date as YYYY-MM-DD", "2026-01-31"),
     "switch or date": Kind(_switch_or_date, _show_switch, "on, off, or a date as YYYY-MM-DD", "on"),
     "table": Kind(_table, _show_table, "name=value|value, separated by commas", "language=en|es"),
+    "store": Kind(str, masked, "sqlite:///path/of/file, postgresql://host/database, or none", "none"),
+    "keys": Kind(str, masked, "a folder, postgresql: for the store's database, or postgresql://host/database", "keys"),
     "tables": Kind(_tables, _show_tables, "tables in the file of PRIVACYMW_CONFIG", "[]"),
 }

@@ -2,15 +2,17 @@
 
 import datetime
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
 from privacymw.errors import SettingsError
+from privacymw.faults import one_line
 from privacymw.forwarding import Forwarding
 from privacymw.kinds import setting
 from privacymw.settings import Group
+from privacymw.store.location import SAME, check_keys, check_store, is_server, open_way, verified
 from privacymw.url import host_pattern
 
 
@@ -62,9 +64,15 @@ class Site(Group, frozen=True, kw_only=True):
         "./privacymw-data"
     )
     store: Annotated[
-        str, setting("Where addresses are logged: sqlite:///path, or none; empty for the data folder.")
+        str, setting("Where addresses are logged; empty for the data folder.", "store", check=check_store)
     ] = ""
-    keys: Annotated[str, setting("Folder of the address keys; empty for keys in the data folder.")] = ""
+    store_tls: Annotated[
+        Literal["verify", "off"],
+        setting("Whether a database elsewhere has to prove its name; off trusts the network, and says so.", "word"),
+    ] = "verify"
+    keys: Annotated[
+        str, setting("Where the address keys are; empty for keys in the data folder.", "keys", check=check_keys)
+    ] = ""
     secret_key: Annotated[
         tuple[str, ...],
         setting(
@@ -99,6 +107,27 @@ class Site(Group, frozen=True, kw_only=True):
         setting("Language of the pages under the plain prefix; the other's stand below, as in /privacy/es.", "word"),
     ] = "en"
     templates: Annotated[str, setting("A folder whose templates go before ours.")] = ""
+
+    @property
+    def databases(self) -> dict[str, str]:
+        """The URLs of databases, by the field that names them."""
+        keys = self.store if self.keys == SAME else self.keys
+        return {name: url for name, url in (("store", self.store), ("keys", keys)) if is_server(url)}
+
+    @property
+    def unverified(self) -> str:
+        """A host to which the log travels without a check of who it is; empty where there is none."""
+        return next(filter(None, map(open_way, self.databases.values())), "")
+
+    def contradictions(self) -> Iterator[tuple[str, str, str]]:
+        if self.keys == SAME and not is_server(self.store):
+            yield "keys", "PRIVACYMW_STORE is no database", ""
+        if self.databases and not self.secret_key:
+            yield "secret_key", "not set: all machines that share a database need the same", ""
+        for name, url in self.databases.items() if self.store_tls == "verify" else ():
+            if host := open_way(url):
+                why = f"{one_line(host)} would not have to prove its name (or PRIVACYMW_STORE_TLS=off)"
+                yield name, why, verified(url)
 
 
 class Organisation(Group, frozen=True, kw_only=True):

@@ -115,6 +115,8 @@ class Means(msgspec.Struct, frozen=True):
     """Whether any link is meant to go through the leaving page."""
     categories: tuple[str, ...] = ()
     """What a visitor has to be asked about, since something keeps the answer."""
+    live: bool = True
+    """Whether the site does what it says: in a dry run and when it is off, it only counts, or not even that."""
 
 
 class Services(msgspec.Struct, frozen=True):

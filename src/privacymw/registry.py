@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -51,7 +52,12 @@ class CookieEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def seconds(self) -> int | None:
         """The lifetime in seconds."""
-        return int(KINDS["duration"].read(self.lifetime)) if self.lifetime else None
+        return _seconds(self.lifetime)
+
+    @property
+    def states_attributes(self) -> bool:
+        """Whether there is anything to tighten; else a line need not be read beyond its name."""
+        return self.secure or self.http_only or self.same_site != "" or self.lifetime != ""
 
     def tightened(self, cookie: SetCookie, now: float) -> SetCookie:
         """The cookie with what this entry states, never looser than the app wrote it."""
@@ -61,10 +67,15 @@ class CookieEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             cookie = cookie.with_attribute("HttpOnly")
         if self.same_site and cookie.stricter_same_site(self.same_site):
             cookie = cookie.with_attribute("SameSite", self.same_site)
-        limit, lasts = self.seconds, cookie.lifetime(now)
-        if limit is not None and lasts is not None and lasts > limit:
+        limit = self.seconds
+        if limit is not None and (cookie.lifetime(now) or 0) > limit:
             cookie = cookie.with_attribute("Max-Age", str(limit))
         return cookie
+
+
+@lru_cache(maxsize=256)  # one for each lifetime that the operator wrote
+def _seconds(lifetime: str) -> int | None:
+    return int(KINDS["duration"].read(lifetime)) if lifetime else None
 
 
 def check_entries(entries: Iterable[CookieEntry]) -> None:

@@ -6,13 +6,13 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from privacymw import __version__
 from privacymw.errors import StoreError
 from privacymw.folder import DataFolder
+from privacymw.logplace import LogPlace
 from privacymw.settings import Row, Settings
-from privacymw.store import Terms
 
 log = logging.getLogger("privacymw")
 
@@ -27,19 +27,6 @@ _WANTED: Final = {
     "PRIVACYMW_TRUSTED_PROXIES": "127.0.0.1",
     "PRIVACYMW_NOTICE_EFFECTIVE": "2026-01-31",
 }
-
-
-class LogPlace(NamedTuple):
-    """Where addresses are logged, or would be: the store's URL, the folder of the keys, and how long."""
-
-    url: str
-    keys: Path
-    terms: Terms
-
-    def document(self) -> dict[str, Any]:
-        """For `running.json`; a URL that may hold a password stays out of it."""
-        url = self.url if self.url.startswith("sqlite:") else ""
-        return {"store": url, "keys": str(self.keys), "terms": self.terms._asdict()}
 
 
 def table(settings: Settings) -> list[dict[str, str]]:

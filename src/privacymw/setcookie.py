@@ -4,46 +4,43 @@ RFC 6265bis 5.6 is the grammar: what it says of stray text is what happens here,
 parsed that is not needed to know a cookie's name and its attributes.
 """
 
+import re
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Final, NamedTuple
 
 _SPACE: Final = " \t"
 _STRICTNESS: Final = ("none", "lax", "strict")
 
 
+@cache  # for the few attributes that are asked about
+def _attribute(name: str) -> re.Pattern[str]:
+    return re.compile(rf";[ \t]*{name}[ \t]*(?:=([^;]*))?(?=;|\Z)", re.IGNORECASE)
+
+
 class SetCookie(NamedTuple):
-    """One `Set-Cookie` line.
+    """One `Set-Cookie` line, as it stands; any text is one (RFC 6265bis 5.6)."""
 
-    Attributes:
-        name: empty for a cookie without a name.
-        pair: name and value as they stand in the line.
-        attributes: the parts after it, as they stand in the line, without blanks around them.
-    """
+    line: str
 
-    name: str
-    pair: str
-    attributes: tuple[str, ...]
-
-    @classmethod
-    def parse(cls, line: str) -> "SetCookie":
-        """A line as a browser takes it; any text is one (RFC 6265bis 5.6)."""
-        pair, *attributes = line.split(";")
-        return cls(cookie_name(pair), pair, tuple(each.strip(_SPACE) for each in attributes))
+    @property
+    def name(self) -> str:
+        """The cookie's name; empty for a cookie without one."""
+        return cookie_name(self.line.partition(";")[0])
 
     def attribute(self, name: str) -> str | None:
         """An attribute's value, empty where it has none; None where it is absent. The last one counts."""
         found = None
-        for each in self.attributes:
-            key, _, value = each.partition("=")
-            if key.strip(_SPACE).lower() == name:
-                found = value.strip(_SPACE)
+        for each in _attribute(name).finditer(self.line):
+            found = (each[1] or "").strip(_SPACE)
         return found
 
     def with_attribute(self, name: str, value: str = "") -> "SetCookie":
         """The line with one attribute set, in place of what it said of it."""
-        kept = [each for each in self.attributes if each.partition("=")[0].strip(_SPACE).lower() != name.lower()]
-        return self._replace(attributes=(*kept, f"{name}={value}" if value else name))
+        pair, *attributes = (each.strip(_SPACE) for each in self.line.split(";"))
+        kept = [each for each in attributes if each.partition("=")[0].strip(_SPACE).lower() != name.lower()]
+        return SetCookie("; ".join([pair, *kept, f"{name}={value}" if value else name]))
 
     def lifetime(self, now: float) -> float | None:
         """Seconds until the browser drops it; None for the end of the session. Max-Age goes before Expires."""
@@ -61,9 +58,6 @@ class SetCookie(NamedTuple):
         said = (self.attribute("samesite") or "lax").lower()
         present = _STRICTNESS.index(said) if said in _STRICTNESS else 1
         return _STRICTNESS.index(wanted.lower()) > present
-
-    def __str__(self) -> str:
-        return "; ".join((self.pair, *self.attributes))
 
 
 def cookie_name(pair: str) -> str:

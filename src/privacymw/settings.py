@@ -236,7 +236,7 @@ class _Reader:
             own = {each.name: each for each in self.known.values() if each.group is type(group)}
             for name, why, better in group.contradictions():
                 each, value = own[name], getattr(group, name)
-                paste = f"{each.variable}={each.show(better)}"
+                paste = each.paste if each.secret else f"{each.variable}={each.show(better)}"
                 self.faults.append(fault(each.variable, each.show(value), why, each.allowed, paste))
 
     def look_for_strangers(self) -> None:

@@ -19,6 +19,7 @@ from privacymw.folder import DataFolder
 from privacymw.forwarding import Forwarding
 from privacymw.keyring import secret_keys
 from privacymw.languages import LanguageKeeper
+from privacymw.logplace import LogPlace, keys_apart, log_place
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
 from privacymw.pipeline import Pipeline
@@ -33,10 +34,9 @@ from privacymw.promises.outbound import Outbound
 from privacymw.promises.signals import Signals
 from privacymw.receipt import Receipts
 from privacymw.registry import CookieEntry
-from privacymw.running import LogPlace, announce
+from privacymw.running import announce
 from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
-from privacymw.store import open_journal, open_keys, open_store
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
 from privacymw.words import LANGUAGES, N_, Words
@@ -88,19 +88,14 @@ class Policy(NamedTuple):
 
     def log_place(self, data: Path | None) -> LogPlace | None:
         """Where addresses are logged, if they are, with this data folder; None where there is no place."""
-        site = self.site
-        if site.store.lower() == "none" or (data is None and not (site.store and site.keys)):
-            return None
-        base = data or Path()
-        keys = Path(site.keys).absolute() if site.keys else base / "keys"
-        return LogPlace(_absolute(site.store) or f"{_SQLITE}{base / 'log.sqlite'}", keys, self.addresses.terms)
+        return log_place(self.site, self.addresses.terms, data)
 
     def means(self) -> Means:
         """What a start with these settings would have to keep promises with; touches nothing."""
         data = None if self.site.data.lower() == "none" else Path(self.site.data).absolute()
         logs = self.stores and self.site.mode == "on" and self.log_place(data) is not None
         secret = bool(self.site.secret_key) or data is not None
-        return Means(secret=secret, store=logs, leaving=self.leaving, categories=self.asks)
+        return Means(secret=secret, store=logs, leaving=self.leaving, categories=self.asks, live=self.site.mode == "on")
 
     def within(self, means: Means) -> "Policy":
         """The policy that can be kept with what there is."""
@@ -151,7 +146,7 @@ class Policy(NamedTuple):
     def sections(self, language: str = "") -> tuple[Section, ...]:
         """The page's sections, in order; in the site's own language, where none is named."""
         words = Words(language or self.site.language)
-        apart = _keys_apart(self.site)
+        apart = keys_apart(self.site)
         telling = Telling(self.site, self.organisation, keys_apart=apart, leaving=self.leaving, words=words)
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
@@ -191,8 +186,9 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = secret_keys(policy.site, folder)
-    logs = journal is not None and policy.site.mode == "on"
-    means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks)
+    live = policy.site.mode == "on"
+    logs = journal is not None and live
+    means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks, live=live)
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     decider = policy.decider(cookie)
@@ -216,8 +212,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         sections={each: policy.sections(each) for each in LANGUAGES},
     )
     keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
-    keepers.append(BarKeeper(pages))
-    keepers.append(LanguageKeeper(pages, keepers, standing=policy.site.mode == "off"))
+    keepers += [BarKeeper(pages), LanguageKeeper(pages, keepers, standing=policy.site.mode == "off")]
 
     def close() -> None:
         if journal is not None:
@@ -238,19 +233,6 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
     return [("notice", N_("Privacy notice")), *([("choices", N_("Your choices"))] if policy.choices.saved else [])]
-
-
-_SQLITE: Final = "sqlite:///"
-
-
-def _keys_apart(site: Site) -> bool:
-    """Whether a copy of the log's folder, or of the data folder, is one without the keys."""
-    if not site.keys:
-        return False
-    keys = Path(site.keys).resolve()
-    folders = [Path(site.data)] if site.data.lower() != "none" else []
-    folders += [Path(site.store.removeprefix(_SQLITE)).parent] if site.store.startswith(_SQLITE) else []
-    return not any(keys.is_relative_to(each.resolve()) for each in folders)
 
 
 def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:
@@ -276,16 +258,6 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
         raise SettingsError("PRIVACYMW_STORE needs a place for its keys: set PRIVACYMW_KEYS or PRIVACYMW_DATA")
     place = policy.log_place(data)
     logs = policy.stores and site.mode == "on"
-    if place is None or not (logs or place.keys.is_dir()):
+    if place is None or not (logs or place.has_keys()):
         return None
-    keys = open_keys(place.keys, place.terms)
-    store = open_store(place.url, max_bytes=addresses.max_size)
-    journal = open_journal(store, keys, data=data, decisions=policy.choices.record_retention)
-    journal.start()
-    return journal
-
-
-def _absolute(url: str) -> str:
-    """The URL of a store that is found from every folder, as the command line has to."""
-    path = url.removeprefix(_SQLITE)
-    return f"{_SQLITE}{Path(path).absolute()}" if path != url and path else url
+    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention)

@@ -5,11 +5,13 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from privacymw.cli import show
-from privacymw.cli.site import find
+from privacymw.cli.site import Site, find
 from privacymw.errors import StoreError
 
 if TYPE_CHECKING:
-    from privacymw.store.evidence import Finding
+    from collections.abc import Mapping
+
+    from privacymw.store.base import Finding
     from privacymw.store.reader import Entry
 
 _HEAD = ("time (UTC)", "client", "method", "status", "ms", "route")
@@ -45,7 +47,7 @@ def purge(options: Namespace) -> int:
     with find(options.data).log() as log:
         overdue = [info for info in log.keys.home.live() if log.keys.now() >= log.keys.deadline(info)]
         if not options.yes:
-            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys_folder}, and take their rows away?")
+            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys.home.shown}, and take their rows away?")
         died = log.purge()
     if options.json:
         show.document({"keys_destroyed": died})
@@ -68,6 +70,7 @@ def verify(options: Namespace) -> int:
     site = find(options.data)
     with site.log() as log:
         findings = log.verify()
+    findings += other_logs(site)
     broken = sum(not finding.held for finding in findings)
     if options.json:
         show.document({"held": not broken, "findings": [finding._asdict() for finding in findings]})
@@ -78,7 +81,31 @@ def verify(options: Namespace) -> int:
     return 2 if broken else 0
 
 
+def other_logs(site: Site) -> list["Finding"]:
+    """What was seen of the process's other logs, as the counts say; nothing where no site has run."""
+    from privacymw.logs import records
+    from privacymw.store.base import Finding
+    from privacymw.tally import read_counts
+
+    settings = {row["name"]: row["value"] for row in (site.running or {}).get("settings", ())}
+    mode = settings.get("PRIVACYMW_ADDRESSES_OTHER_LOGS", "")
+    counts = read_counts(site.folder)
+    if mode == "mask":
+        leaked, masked = counts.get(records.LEAKED, {}), counts.get(records.MASKED, {})
+        text = f"{sum(masked.values())} records of other logs masked, unmasked seen: {_names(leaked)}"
+        return [Finding("logs-masked", text, not leaked)]
+    if mode == "report":
+        text = f"records of other logs that hold addresses: {_names(counts.get(records.SEEN, {}))}"
+        return [Finding("logs-counted", text, True)]
+    return [Finding("logs-unwatched", "other logs of the process are not looked at", True)] if mode else []
+
+
+def _names(counts: "Mapping[str, int]") -> str:
+    """Loggers and numbers, the most first."""
+    return ", ".join(f"{name} {counts[name]}" for name in sorted(counts, key=lambda name: -counts[name])) or "none"
+
+
 def _result(finding: "Finding") -> str:
     if not finding.held:
         return "BROKEN"
-    return "note" if finding.code.startswith(("rows-", "keys-")) else "held"
+    return "note" if finding.code.startswith(("rows-", "keys-", "logs-counted", "logs-unwatched")) else "held"

@@ -20,6 +20,7 @@ _KINDS: Final = (
     ("parts that wait", "host", "Parts of your pages that wait for a yes, by the site from which they come."),
     ("undeclared categories", "category", "Parts that nobody can release: name the category in your app's settings."),
     ("preference cookies", "cookies", "Preference cookies that could not be verified: they count as a refusal."),
+    ("other logs", "logger", "Log records with a visitor's address: PRIVACYMW_ADDRESSES_OTHER_LOGS=mask masks them."),
     ("leaving", "pages", "Requests for the page before a link that leaves."),
     ("failures", "where", "Faults of privacymw itself. Please look at the log before you go on."),
 )  # fmt: skip

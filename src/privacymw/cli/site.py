@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from privacymw.errors import StoreError
-from privacymw.running import RUNNING, LogPlace, read_running
+from privacymw.logplace import LogPlace
+from privacymw.running import RUNNING, read_running
 from privacymw.store.heartbeat import STALE, beats
 
 if TYPE_CHECKING:
@@ -36,8 +37,14 @@ class Site(NamedTuple):
         Raises:
             StoreError: there is no log by these settings.
         """
-        log = (self.running or {}).get("log")
-        found = self._recorded(log) if isinstance(log, dict) and log.get("store") else self._configured()
+        recorded = (self.running or {}).get("log")
+        log = recorded if isinstance(recorded, dict) else {}
+        found = self._recorded(log) if log.get("store") else self._configured()
+        if log.get("server") and (found is None or not found.networked):
+            raise StoreError(
+                f"{self.folder}: this site logs in {log['server']}, whose password is not written down.\n"
+                "Set PRIVACYMW_STORE, PRIVACYMW_KEYS and PRIVACYMW_SECRET_KEY here as they are set for the site."
+            )
         if found is None:
             raise StoreError(f"{self.folder}: by its settings this site logs no addresses (PRIVACYMW_STORE=none)")
         return found
@@ -69,7 +76,7 @@ class Site(NamedTuple):
 
         place = self.place()
         with as_owner(self.folder):
-            yield open_log(self.folder, url=place.url, keys=place.keys, terms=place.terms)
+            yield open_log(self.folder, url=place.url, keys=place.keys, terms=place.terms, secrets=place.secrets)
 
 
 def _moved(path: str, before: str, now: str) -> str:

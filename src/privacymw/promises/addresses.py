@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Outcome
 from privacymw.kinds import KINDS, days, setting
+from privacymw.logs import auth
+from privacymw.logs.records import CLIENT, Watch
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.routes import generalised
 from privacymw.store import Terms
@@ -51,6 +53,17 @@ class Addresses(Promise, frozen=True, kw_only=True):
         ),
     ] = ""
     logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
+    other_logs: Annotated[
+        Literal["off", "report", "mask"],
+        setting("Addresses in other logs of this process: not looked for, counted and told, or masked.", "word"),
+    ] = "report"
+    fail2ban: Annotated[
+        bool, setting("A line with the address for each answer of 401, 403 or 429, for fail2ban.", "switch")
+    ] = False
+    fail2ban_retention: Annotated[
+        int,
+        setting("How long you keep these lines, as the page says; your log rotation does it.", "duration", ge=1),
+    ] = days(7)
 
     def contradictions(self) -> Iterator[tuple[str, str, int]]:
         limit = "PRIVACYMW_ADDRESSES_RETENTION"
@@ -66,12 +79,16 @@ class Addresses(Promise, frozen=True, kw_only=True):
         return Terms(float(self.retention), network, float(self.epoch))
 
     def within(self, means: Means) -> "Addresses":
-        return self if means.store else msgspec.structs.replace(self, logged=False)
+        kept = self if means.store else msgspec.structs.replace(self, logged=False)
+        if means.live:
+            return kept
+        counts = "off" if self.other_logs == "off" else "report"
+        return msgspec.structs.replace(kept, other_logs=counts, fail2ban=False)
 
     def section(self, telling: Telling) -> Section:
         if not self.logged:
-            text = N_("This application keeps no log of IP addresses.")
-            return Section("addresses", self.title, (Sentence("addresses.none", text), _servers(telling)))
+            text = N_("We keep no log of IP addresses to find out what is wrong with our server.")
+            return Section("addresses", self.title, (Sentence("addresses.none", text), *_others(self, telling)))
         words = telling.words
         values = {"retention": words.duration(self.retention)}
         sentences = [
@@ -110,16 +127,55 @@ class Addresses(Promise, frozen=True, kw_only=True):
         if telling.keys_apart:
             text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
             sentences.append(Sentence("addresses.keys", text))
-        sentences.append(_servers(telling))
+        if telling.site.unverified:
+            text = N_(
+                "The log travels to its database over a network that we trust; the database is not asked who it is."
+            )
+            sentences.append(Sentence("addresses.way", text, {}, telling.name))
+        sentences += _others(self, telling)
         return Section("addresses", self.title, tuple(sentences), (_table(self, words),))
 
     def keeper(self, services: Services) -> Keeper | None:
-        return _Keeper(self, services.journal) if self.logged and services.journal else None
+        mode = services.site.mode
+        journal = services.journal if self.logged and mode == "on" else None
+        looks = self.other_logs != "off" and mode != "off"
+        watch = Watch(mask=self.other_logs == "mask", count=services.count) if looks else None
+        return _Keeper(self, services, journal, watch) if journal or watch or self.fail2ban else None
 
 
-def _servers(telling: Telling) -> Sentence:
-    text = N_("This is about this application's own log. Web servers, proxies and networks before it may keep theirs.")
-    return Sentence("addresses.others", text, {}, telling.name)
+_OTHERS = {
+    "off": N_(
+        "This is about the log that is named here. Other logs of this application, web servers, proxies and networks "
+        "before it may keep theirs."
+    ),
+    "report": N_(
+        "This is about the log that is named here. Other logs of this application may hold your address too; so may "
+        "those of web servers, proxies and networks before it."
+    ),
+    "mask": N_("Web servers, proxies and networks before this application may keep logs of their own."),
+}
+
+
+def _others(promise: Addresses, telling: Telling) -> Iterator[Sentence]:
+    """What is said of the logs beside ours."""
+    if promise.other_logs == "mask":
+        text = N_(
+            "The messages that this application and its server write while they answer you show at most the network "
+            "of your address. Lines about a request leave out the words of a search."
+        )
+        yield Sentence("addresses.masked", text)
+    if promise.other_logs == "report":
+        text = N_("We count the lines of such logs that hold the address of a visitor, so as to put an end to them.")
+        yield Sentence("addresses.counted", text)
+    if promise.fail2ban:
+        text = N_(
+            "Where a request is refused, your address goes into a short log that helps us to stop attacks. "
+            "It is kept for at most {time}."
+        )
+        yield Sentence(
+            "addresses.fail2ban", text, {"time": telling.words.duration(promise.fail2ban_retention)}, telling.name
+        )
+    yield Sentence("addresses.others", _OTHERS[promise.other_logs], {}, telling.name)
 
 
 def _table(promise: Addresses, words: Words) -> Table:
@@ -137,20 +193,45 @@ def _table(promise: Addresses, words: Words) -> Table:
 class _Keeper(Keeper):
     name = "addresses"
 
-    def __init__(self, promise: Addresses, journal: Journal) -> None:
-        self._put = journal.put
+    def __init__(self, promise: Addresses, services: Services, journal: Journal | None, watch: Watch | None) -> None:
+        self._put = None if journal is None else journal.put
+        self._watch = watch if services.site.mode == "on" else None
+        self._held = watch  # it counts as long as somebody holds it
+        self._check_next = 0
         self._skip = promise.skip
         self._below = tuple(each.rstrip("/") + "/" for each in promise.skip)
+        self._sites = services.site.sites
+        self._refusals = auth.KINDS if promise.fail2ban else {}
+        if promise.fail2ban:
+            self.reads = ("host",)
+            auth.keep_apart()
 
     def on_request(self, exchange: Exchange) -> None:
-        exchange.started = time.perf_counter_ns()
+        exchange.started = started = time.perf_counter_ns()
+        if self._watch is not None:
+            exchange.token = CLIENT.set(exchange.origin.packed)
+            if started > self._check_next:
+                self._check_next = started + _CHECKS
+                self._watch.check()
 
     def on_finish(self, exchange: Exchange, outcome: Outcome) -> None:
+        if exchange.token is not None:
+            try:  # noqa: SIM105 - suppress() costs three calls a request
+                CLIENT.reset(exchange.token)
+            except ValueError:  # it ends in another thread or task, which knows no client
+                pass
         path = exchange.path
         if exchange.confidential or path in self._skip or path.startswith(self._below):
             return
         duration = (time.perf_counter_ns() - exchange.started) // 1000
         route = exchange.route or generalised(exchange.root + path)
-        self._put(
-            (time.time_ns() // 1_000_000, exchange.origin.packed, exchange.method, route, exchange.status, duration)
-        )
+        packed = exchange.origin.packed
+        if self._put is not None:
+            self._put((time.time_ns() // 1_000_000, packed, exchange.method, route, exchange.status, duration))
+        if exchange.status in self._refusals and packed is not None:
+            site = auth.site_of(exchange.headers.get("host", ""), self._sites)
+            auth.tell(exchange.status, route, site, packed)
+
+
+_CHECKS = 1_000_000_000
+"""Nanoseconds between two looks at the factory of log records."""

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from privacymw.cookie import OURS
 from privacymw.core import Exchange, Keeper
-from privacymw.headers import Pair, Pairs, made_private, with_vary
+from privacymw.headers import Pair, Pairs, for_one_visitor
 from privacymw.kinds import setting
 from privacymw.promise import Promise, Section, Sentence, Services, Table, Telling
 from privacymw.registry import NECESSARY, READY, CookieEntry, Registry, check_entries
@@ -117,23 +117,26 @@ class _Keeper(Keeper):
                 kept.append((name, line))
         kept += [("set-cookie", line) for line in exchange.expires]
         if asked:
-            return made_private(with_vary(kept, self._varies))
+            return for_one_visitor(kept, self._varies)
         return headers if kept == headers else kept
 
     def _guarded(self, exchange: Exchange, line: str) -> tuple[str | None, bool]:
         """The line to send, None for a cookie that is withheld, and whether it hangs on the visitor's choice."""
-        cookie = SetCookie.parse(line)
-        if cookie.name in OURS:
+        name = cookie_name(line.partition(";")[0])
+        if name in OURS:
             return line, False
-        entry = self._registry.find(cookie.name)
+        entry = self._registry.find(name)
         if entry is None:
-            self._report(exchange, cookie.name, "set by the app")
+            self._report(exchange, name, "set by the app")
             return None if self._enforces else line, False
         depends = entry.category != NECESSARY
-        if self._refused(exchange, entry):
+        if depends and not self._allows(exchange, entry.category):
             return None, depends
+        if not entry.states_attributes:
+            return line, depends
+        cookie = SetCookie(line)
         tightened = entry.tightened(cookie, time.time())
-        return line if tightened is cookie else str(tightened), depends
+        return tightened.line, depends
 
     def _report(self, exchange: Exchange, name: str, how: str) -> None:
         if self._reports:

@@ -9,7 +9,7 @@ log = open_log(Path("privacymw-data"))                               # in anothe
 for entry in log.rows(limit=20): ...
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from privacymw.errors import StoreError
 from privacymw.store.base import Batch, Row, Store
 from privacymw.store.keys import DAY, TERMS, Keys, Terms
+from privacymw.store.location import SQLITE, is_server
 
 if TYPE_CHECKING:
     from privacymw.store.evidence import Log
@@ -35,11 +36,9 @@ __all__ = [
     "open_store",
 ]
 
-_SQLITE = "sqlite:///"
-
 
 def open_store(url: str, *, max_bytes: int = 1 << 30, create: bool = True, patience: float = 0.1) -> Store:
-    """The store of a URL: `sqlite:///folder/log.sqlite` (relative) or `sqlite:////var/lib/log.sqlite`.
+    """The store of a URL: `sqlite:///folder/log.sqlite` (relative), `sqlite:////var/lib/log.sqlite`, `postgresql://...`.
 
     Args:
         url: what PRIVACYMW_STORE says.
@@ -48,29 +47,56 @@ def open_store(url: str, *, max_bytes: int = 1 << 30, create: bool = True, patie
         patience: seconds to wait for another process.
 
     Raises:
-        StoreError: another kind of URL, or a file or folder that cannot be used.
+        StoreError: another kind of URL, or a file, folder or server that cannot be used.
     """
-    if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
+    if is_server(url):
+        from privacymw.store.courier import StoreCourier
+        from privacymw.store.postgresql import PostgresqlStore
+
+        store = PostgresqlStore(url, max_bytes=max_bytes, create=create)
+        return StoreCourier(store) if create else store
+    if not url.startswith(SQLITE) or len(url) == len(SQLITE):
         scheme = url.partition(":")[0]  # the rest of a database URL may hold a password
         raise StoreError(
-            f"PRIVACYMW_STORE: {scheme!r} is not a kind of store; allowed: {_SQLITE}<path of a file>.\n"
-            f"To paste: PRIVACYMW_STORE={_SQLITE}privacymw-data/log.sqlite"
+            f"PRIVACYMW_STORE: {scheme!r} is not a kind of store; allowed: {SQLITE}<path of a file>,"
+            " postgresql://<host>/<database>.\n"
+            f"To paste: PRIVACYMW_STORE={SQLITE}privacymw-data/log.sqlite"
         )
     from privacymw.store.sqlite import SqliteStore
 
-    return SqliteStore(Path(url[len(_SQLITE) :]), max_bytes=max_bytes, create=create, patience=patience)
+    return SqliteStore(Path(url[len(SQLITE) :]), max_bytes=max_bytes, create=create, patience=patience)
 
 
-def open_keys(folder: Path, terms: Terms = TERMS, *, clock: Callable[[], float] = time, create: bool = True) -> Keys:
-    """The keys of a folder, made if it is not there; nothing is destroyed before a journal is opened.
+def open_keys(
+    place: Path | str,
+    terms: Terms = TERMS,
+    *,
+    clock: Callable[[], float] | None = None,
+    create: bool = True,
+    secrets: Sequence[str] = (),
+) -> Keys:
+    """The keys of a folder or database, made if it is not there; nothing is destroyed before a journal is opened.
+
+    Args:
+        place: a folder, or the URL of a PostgreSQL database.
+        terms: how long what can be read.
+        clock: Unix seconds; None: the database's, of a folder this machine's.
+        create: False: nothing is made.
+        secrets: what keys in a database are mixed with, the newest first.
 
     Raises:
         StoreError: the folder cannot be made or written.
         SettingsError: terms that cannot be kept.
     """
+    if isinstance(place, str) and is_server(place):
+        from privacymw.store.courier import HomeCourier
+        from privacymw.store.serverhome import ServerHome
+
+        home = ServerHome(place, secrets, create=create)
+        return Keys(HomeCourier(home) if create else home, terms, clock=clock or home.server.now)
     from privacymw.store.keyhome import DirectoryHome
 
-    return Keys(DirectoryHome(folder, create=create), terms, clock=clock)
+    return Keys(DirectoryHome(Path(place), create=create), terms, clock=clock or time)
 
 
 def open_journal(
@@ -121,24 +147,27 @@ def open_log(
     data: Path,
     *,
     url: str | None = None,
-    keys: Path | None = None,
+    keys: Path | str | None = None,
     terms: Terms = TERMS,
-    clock: Callable[[], float] = time,
+    clock: Callable[[], float] | None = None,
+    secrets: Sequence[str] = (),
 ) -> "Log":
     """The log of a site for reading, purging and verifying; makes neither store nor folder.
 
     Args:
         data: the data folder.
         url: of the store; None: `log.sqlite` in the data folder.
-        keys: the folder of the keys; None: `keys` in the data folder.
+        keys: the folder or database of the keys; None: `keys` in the data folder.
         terms: what the site promises.
-        clock: Unix seconds.
+        clock: Unix seconds; None: the store's.
+        secrets: what keys in a database are mixed with.
 
     Raises:
         StoreError: there is no such store, with the path that was tried.
     """
     from privacymw.store.evidence import Log
 
-    store = open_store(url or f"{_SQLITE}{data.absolute() / 'log.sqlite'}", create=False, patience=5)
-    folder = keys or data / "keys"
-    return Log(store, open_keys(folder, terms, clock=clock, create=False), data=data, keys_folder=folder)
+    url = url or f"{SQLITE}{data.absolute() / 'log.sqlite'}"
+    store = open_store(url, create=False, patience=5)
+    home = open_keys(keys or data / "keys", terms, clock=clock or store.now, create=False, secrets=secrets)
+    return Log(store, home, data=data, url=url)

@@ -1,6 +1,7 @@
 """What passes between the journal, a store and a key home. Times are UTC, in ms if nothing else is said."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from privacymw.store.decisions import DecisionStore
@@ -32,6 +33,13 @@ class Batch(NamedTuple):
         nothing: dict[str, Any] = dict.fromkeys(lanes)
         return Batch(self.epoch, [row._replace(**nothing) for row in self.rows]) if lanes else self
 
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """Enough to know a batch again when it is tried once more, perhaps with a lane less."""
+        first, last = (self.rows[0], self.rows[-1]) if self.rows else (None, None)
+        ends = (first.when, first.duration, last.when, last.duration) if first and last else ()
+        return self.epoch, len(self.rows), *ends
+
 
 class Epoch(NamedTuple):
     """An epoch that has rows, and the lanes that may still have tokens in it."""
@@ -51,12 +59,16 @@ class Query(NamedTuple):
 
 
 class KeyInfo(NamedTuple):
-    """A live key without its secret: rows of `length` ms from `start` on, readable until `deadline`."""
+    """A key without its secret: rows of `length` ms from `start` on, readable until `deadline`.
+
+    `id` differs where one that was lost has been replaced.
+    """
 
     lane: str
     start: int
     deadline: int
     length: int
+    id: str = ""
 
 
 class Tombstone(NamedTuple):
@@ -68,11 +80,25 @@ class Tombstone(NamedTuple):
     destroyed: int
 
 
+class Finding(NamedTuple):
+    """One thing that was looked at; `held` is False where a promise is broken."""
+
+    code: str
+    text: str
+    held: bool
+
+
 class Store(DecisionStore, Protocol):
     """Where rows and records of decisions are kept.
 
     Each call may raise StoreError; a step of an iterator is one short transaction.
     """
+
+    def now(self) -> float:
+        """Unix seconds by the clock that judges its rows."""
+
+    def prepare(self, epoch: int) -> None:
+        """Make room for an epoch ahead; cheap where that is done."""
 
     def write(self, batch: Batch) -> None:
         """Keep all rows of the batch, or none."""
@@ -111,6 +137,9 @@ class Store(DecisionStore, Protocol):
 class KeyHome(Protocol):
     """Where keys live, apart from the rows if the operator wants so. Each call may raise StoreError."""
 
+    shown: str
+    """The place as it is named to people, without a password."""
+
     def make(self, info: KeyInfo) -> bytes | None:
         """The epoch's secret, made if it is not there; the same for all who race; None once destroyed."""
 
@@ -125,3 +154,12 @@ class KeyHome(Protocol):
 
     def gone(self) -> Sequence[Tombstone]:
         """The tombstones, oldest first; old ones are dropped in time."""
+
+    def lost(self) -> Sequence[KeyInfo]:
+        """Keys known to be lost, not destroyed, until `destroy` ends them."""
+
+    def changed(self) -> bool:
+        """Whether keys may have been lost since the last call; cheap."""
+
+    def doctor(self, data: Path, store: str) -> Iterator[Finding]:
+        """What whoever runs the site should know of where the keys are, beside a data folder and a store's URL."""

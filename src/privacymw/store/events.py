@@ -57,7 +57,8 @@ class Sealer:
 
     def current(self, batch: Batch) -> Batch:
         """The batch as it may be stored now: a lane whose key has died while it waited is left out."""
-        return batch.without([lane for lane in LANES if self._keys.opening(lane, batch.epoch) is None])
+        sealed = [lane for place, lane in enumerate(LANES) if any(row[1 + place] for row in batch.rows)]
+        return batch.without([lane for lane in sealed if self._keys.opening(lane, batch.epoch) is None])
 
 
 _Token = Callable[[bytes], bytes] | None

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from privacymw.store.base import LANES, Query
+from privacymw.store.base import LANES, Finding, Query, Store
+from privacymw.store.doctor import memory
 from privacymw.store.files import search
 from privacymw.store.heartbeat import STALE, beats
+from privacymw.store.location import is_server, open_way
 from privacymw.store.reader import Reader
+
+if TYPE_CHECKING:
+    from privacymw.store.keys import Keys
 
 _GRACE = 60_000  # ms that rows may outlive their keys while they are swept
 _TURN = 2_000  # ms a running writer may be late with a key: one turn, and a slow disk
@@ -21,16 +27,15 @@ CANARIES = (
 )
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at; `held` is False where a promise is broken."""
-
-    code: str
-    text: str
-    held: bool
-
-
 class Log(Reader):
-    """A reader that can also look for evidence; made by `open_log`, which never makes a store or a folder."""
+    """A reader that can also look for evidence; made by `open_log`, which never makes a store or a folder.
+
+    `data` is the site's folder, `url` says where its rows are.
+    """
+
+    def __init__(self, store: Store, keys: "Keys", *, data: Path, url: str) -> None:
+        super().__init__(store, keys)
+        self.data, self.url = data, url
 
     def verify(self) -> list[Finding]:
         """All findings, held or not; looks at every file of the data folder."""
@@ -43,6 +48,7 @@ class Log(Reader):
             self._heartbeat,
             self._counts,
             self._secure_delete,
+            self._way,
             self._beside,
         )
         return [finding for check in checks for finding in check()]
@@ -86,9 +92,8 @@ class Log(Reader):
         """An epoch with tokens and neither key nor tombstone: lost, which is told apart from destroyed."""
         live, gone = self.keys.census()
         known = live.keys() | gone.keys()
-        lost = [
-            (lane, epoch) for epoch in self.store.epochs() for lane in epoch.lanes if (lane, epoch.start) not in known
-        ]
+        here = {(lane, epoch.start) for epoch in self.store.epochs() for lane in epoch.lanes}
+        lost = (here - known) | {(info.lane, info.start) for info in self.keys.home.lost()}
         if lost:
             yield Finding(
                 "keys-lost", f"{len(lost)} keys are lost, not destroyed: their addresses are unreadable", True
@@ -131,7 +136,10 @@ class Log(Reader):
         if on is not None:
             yield Finding("store-secure-delete", f"deleted rows are {'' if on else 'not '}overwritten", bool(on))
 
+    def _way(self) -> Iterator[Finding]:
+        if is_server(self.url) and (host := open_way(self.url)):
+            yield Finding("rows-way", f"the log travels to {host}, which does not have to prove its name", True)
+
     def _beside(self) -> Iterator[Finding]:
-        if self.keys_folder.resolve().is_relative_to(self.data.resolve()):
-            text = "the keys lie in the data folder: a backup of both keeps addresses readable (PRIVACYMW_KEYS)"
-            yield Finding("keys-beside-rows", text, True)
+        yield from self.keys.home.doctor(self.data, self.url)
+        yield from memory([beat["pid"] for beat in beats(self.data) if not beat.get("closed")])

@@ -20,22 +20,28 @@ class ForkAware(Protocol):
         """On both sides."""
 
 
-_aware: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
+_aware: "tuple[weakref.WeakSet[ForkAware], ...]" = (weakref.WeakSet(), weakref.WeakSet(), weakref.WeakSet())
+_held: list[ForkAware] = []
 
 
-def watch(item: ForkAware) -> None:
-    """Tell `item` about forks for as long as somebody else holds it."""
-    _aware.add(item)
+def watch(item: ForkAware, *, rank: int = 2) -> None:
+    """Tell `item` about forks for as long as somebody else holds it.
+
+    Those of rank 0 stop first: threads that use those of rank 1, threads too, and what both use. A thread
+    that is to stop while its store is locked already would be waited for in vain.
+    """
+    _aware[rank].add(item)
 
 
 def _before() -> None:
-    for item in list(_aware):
+    _held.extend(item for rank in _aware for item in rank)
+    for item in _held:
         item.before_fork()
 
 
 def _after(*, child: bool) -> None:
-    for item in list(_aware):
-        item.after_fork(child=child)
+    while _held:
+        _held.pop().after_fork(child=child)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -32,7 +32,7 @@ class Journal:
         self._closed = False
         self._still = False  # around a fork
         self._renew()
-        watch(self)
+        watch(self, rank=0)
         _close_at_exit(self)
 
     def _renew(self) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from privacymw.errors import StoreError
 from privacymw.seal import KEY_BYTES
-from privacymw.store.base import LANES, KeyInfo, Tombstone
+from privacymw.store.base import LANES, Finding, KeyInfo, Tombstone
 from privacymw.store.files import create, private_folder, sync_folder
+from privacymw.store.location import SQLITE
 
 TOMBSTONES = 400
 """A lane's tombstones kept as evidence; with epochs of a day, more than a year."""
@@ -44,7 +45,7 @@ class DirectoryHome:
     """
 
     def __init__(self, folder: Path, *, create: bool = True) -> None:
-        self.folder = folder
+        self.folder, self.shown = folder, str(folder)
         if create:
             private_folder(folder, cache=True)
             self._drop_stale()
@@ -108,6 +109,26 @@ class DirectoryHome:
         graves = sorted(self._names("gone"), key=lambda name: name[1])
         kept = [grave for lane in LANES for grave in self._pruned([g for g in graves if g[0] == lane])]
         return sorted(kept, key=lambda grave: grave.start)
+
+    def lost(self) -> list[KeyInfo]:
+        """None: a file that is gone leaves no name; the evidence knows by the rows."""
+        return []
+
+    def changed(self) -> bool:
+        """Never: files do not go with a process."""
+        return False
+
+    def doctor(self, data: Path, store: str) -> Iterator[Finding]:
+        """Whether a backup of the rows takes the keys along."""
+        rows = Path(store.removeprefix(SQLITE)).parent if store.startswith(SQLITE) else None
+        folders = [folder.resolve() for folder in (data, rows) if folder and folder.exists()]
+        keys = self.folder.resolve()
+        if any(keys.is_relative_to(folder) for folder in folders):
+            text = "the keys lie in the folder of the data: a backup of both keeps addresses readable (PRIVACYMW_KEYS)"
+            yield Finding("keys-beside-rows", text, True)
+        elif keys.exists() and any(keys.stat().st_dev == folder.stat().st_dev for folder in folders):
+            text = "the keys are on the file system of the data: its snapshots and images hold both"
+            yield Finding("keys-same-disk", text, True)
 
     def _pruned(self, graves: list[tuple[str, int, Path]]) -> Iterator[Tombstone]:
         for _, _, path in graves[:-TOMBSTONES]:

@@ -89,6 +89,7 @@ class Keys:
         self._lock = threading.RLock()
         self._seals: dict[_Name, tuple[AddressSeal, int]] = {}
         self._deadlines: dict[_Name, int] = {}
+        self._ids: dict[_Name, str] = {}  # of the keys that are sealed with
         self._seen: tuple[float, float] | None = None  # wall clock and uptime of the last look
         self._hold_until = float("-inf")
         self._prepared: int | None = None
@@ -122,7 +123,7 @@ class Keys:
         if not loaded:
             return None
         info, secret = loaded
-        self._deadlines[lane, start] = self.deadline(info)
+        self._deadlines[lane, start], self._ids[lane, start] = self.deadline(info), info.id
         return self._seals.setdefault((lane, start), (AddressSeal(secret, lane), self.deadline(info)))
 
     def prepare(self) -> None:
@@ -144,7 +145,7 @@ class Keys:
             return 0
         live, now, faults, died = self.home.live(), self.now(), [], 0
         self._align(live)
-        for info in [*(i for i in live if now >= self.deadline(i)), *self._excess(live)]:
+        for info in [*(i for i in (*live, *self.home.lost()) if now >= self.deadline(i)), *self._excess(live)]:
             try:
                 died += self._end(info, now)
             except StoreError as error:
@@ -154,10 +155,11 @@ class Keys:
         return died
 
     def _align(self, live: Sequence[KeyInfo]) -> None:
-        """Know what the home knows; a key that somebody took away is not sealed with any longer."""
+        """Know what the home knows; a key that somebody took away or replaced is not sealed with any longer."""
         with self._lock:
             self._deadlines = {(info.lane, info.start): self.deadline(info) for info in live}
-            lost = self._seals.keys() - self._deadlines.keys()
+            ids = {(info.lane, info.start): info.id for info in live}
+            lost = [name for name in self._seals if ids.get(name) != self._ids.get(name)]
             for name in lost:
                 del self._seals[name]
             self._prepared = None if lost else self._prepared

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from privacymw.address import network, network_text, unpack, wanted
@@ -30,14 +29,10 @@ class Entry(NamedTuple):
 
 
 class Reader:
-    """Reads rows and opens their addresses; each use of a key checks its deadline.
+    """Reads rows and opens their addresses; each use of a key checks its deadline."""
 
-    `data` and `keys_folder` are where the site keeps them.
-    """
-
-    def __init__(self, store: Store, keys: Keys, *, data: Path, keys_folder: Path) -> None:
+    def __init__(self, store: Store, keys: Keys) -> None:
         self.store, self.keys = store, keys
-        self.data, self.keys_folder = data, keys_folder
 
     def rows(
         self,

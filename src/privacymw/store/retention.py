@@ -7,8 +7,10 @@ from contextlib import suppress
 from privacymw.errors import StoreError
 from privacymw.store.base import LANES, Store
 from privacymw.store.keys import Keys
+from privacymw.store.server import ServerError
 
 _ROUND = 600_000  # ms between two looks when no deadline is near
+_AGAIN = 2_000  # ms after a look that failed
 _LEASE = 60_000  # ms; a sweeper that was killed is replaced after this
 _SETTLE_TRIES = 20
 
@@ -56,32 +58,50 @@ class Retention:
         self._steps: Iterator[None] | None = None
 
     def begin(self) -> None:
-        """Before the first request: what is overdue dies now; StoreError if it cannot."""
-        self._keys.destroy_overdue()
+        """Before the first request: what is overdue dies now; StoreError if it cannot.
+
+        Keys on a server that is away open nothing meanwhile; they die as soon as it is back.
+        """
+        try:
+            self._keys.destroy_overdue()
+        except ServerError as error:
+            if not error.away:
+                raise
         with suppress(StoreError):  # a full disk: the site starts, rows are kept without address
             self._keys.prepare()
 
     def destroy(self) -> None:
         """End the keys that are due, and see to it that their rows go; cheap when nothing is due."""
         now = self._keys.now()
-        if now >= self._keys.next_deadline() or not 0 < self._next_round - now <= _ROUND:
-            self._next_round, self._due = now + _ROUND, True
+        changed = self._keys.home.changed()
+        if changed or now >= self._keys.next_deadline() or not 0 < self._next_round - now <= _ROUND:
+            self._next_round, self._due = now + _AGAIN, True
             self._keys.destroy_overdue()
+            self._next_round = now + _ROUND
 
     def prepare(self) -> None:
-        """Keys for this epoch and the next."""
+        """Keys for this epoch and the next, and room for its rows."""
         self._keys.prepare()
+        self._store.prepare(self._keys.terms.start_of(self._keys.now()) + self._keys.terms.length)
 
     def work(self, owner: str, seconds: float) -> None:
         """Sweep for so long at most, three quarters of it asleep: a waiting writer looks ever more rarely."""
         if self._due and self._steps is None:
-            self._due = False
-            if self._store.lease(owner, self._keys.now(), _LEASE):
-                self._steps = sweep(self._store, self._keys, self._decisions)
+            self._begin_sweep(owner)
         end = time.monotonic() + seconds
         while self._steps and (begun := time.monotonic()) < end:
             self._step()
             time.sleep(min(3 * (time.monotonic() - begun), seconds))
+
+    def _begin_sweep(self, owner: str) -> None:
+        self._due = False
+        try:
+            leased = self._store.lease(owner, self._keys.now(), _LEASE)
+        except ServerError:
+            self._due = True
+            raise
+        if leased:
+            self._steps = sweep(self._store, self._keys, self._decisions)
 
     def _step(self) -> None:
         steps, self._steps = self._steps, None

@@ -4,6 +4,7 @@ One table an epoch, or an hour if epochs are shorter, and no index on tokens: a 
 `secure_delete` nothing readable stays in old pages. Indexes were seen to leave copies behind.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -72,6 +73,13 @@ class SqliteStore:
         self._variables = 999
         self._file = SqliteFile(path, create=create, patience=patience)
         self._decisions = SqliteDecisions(self._file)
+
+    def now(self) -> float:
+        """The time of this machine."""
+        return time.time()
+
+    def prepare(self, epoch: int) -> None:
+        """Nothing: a table is made with its first row, by which nobody is kept waiting."""
 
     def write(self, batch: Batch) -> None:
         """One statement for as many rows as SQLite takes, which is its own transaction if one is enough.

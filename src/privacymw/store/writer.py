@@ -1,6 +1,7 @@
 """One turn of the writer: seal, keep deadlines, write, sweep, give a sign of life; none stops another."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from privacymw.store.heartbeat import Heartbeat
 from privacymw.store.retention import Retention
 
 _SWEEP = 0.1  # seconds of sweeping in one turn
+_LATE = 2.0  # seconds after which it is told
 _log = logging.getLogger("privacymw.store")
 
 
@@ -50,6 +52,7 @@ class Writer:
         self._new_heartbeat = heartbeat
         self._store, self._clock = store, clock
         self._troubles: set[str] = set()
+        self._late: dict[str, float] = {}  # since when
         self.renew()
         retention.begin()
 
@@ -108,11 +111,18 @@ class Writer:
         try:
             tried = act()
         except Exception as error:
-            if what not in self._troubles:
-                # The type and text of our own errors; never a traceback, whose locals hold addresses.
-                _log.warning("diagnostics log, %s: %s: %s", what, type(error).__name__, error)
+            if what in self._troubles or not self._lasts(what, error):
+                return
+            # The type and text of our own errors; never a traceback, whose locals hold addresses.
+            _log.warning("diagnostics log, %s: %s: %s", what, type(error).__name__, error)
             self._troubles.add(what)
         else:
+            self._late.pop(what, None)
             if what in self._troubles and tried is not False:
                 self._troubles.discard(what)
                 _log.warning("diagnostics log, %s: well again", what)
+
+    def _lasts(self, what: str, error: Exception) -> bool:
+        """Whether it is a trouble: a server that answers late, now and then, is none."""
+        since = self._late.setdefault(what, time.monotonic())
+        return not getattr(error, "late", False) or time.monotonic() - since > _LATE
