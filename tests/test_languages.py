@@ -126,6 +126,11 @@ def test_each_section_reads_easily(name: str) -> None:
             assert readability.spanish_ease(text) >= 55, text
 
 
+def test_the_default_policy_is_short() -> None:
+    text = " ".join(each.text for section in SPANISH_PAGES[0].values() for each in section.sentences)
+    assert len(text.split()) <= 1_000
+
+
 @pytest.mark.parametrize(
     ("word", "count"),
     [("sitio", 2), ("que", 1), ("día", 2), ("guía", 2), ("navegador", 4), ("aviso", 3), ("usted", 2), ("país", 2)],
@@ -228,6 +233,11 @@ def test_each_language_and_format_has_one_address(face: str, language: str) -> N
         assert header(site.ask(f"{base}/notice"), "etag") != header(site.ask(f"{base}/notice.json"), "etag")
     for path in (f"/privacy/{language}/notice", f"/privacy/{other}/style.css/x", f"/privacy/{other}/no"):
         assert site.ask(path).body == b"<p>hello</p>"
+
+
+@pages
+def test_the_page_is_small(face: str) -> None:
+    assert len(portal(face, **EVERY).ask("/data/es/notice").body) < 20_000
 
 
 @pages

@@ -88,7 +88,10 @@ def _html(policy: "Policy") -> str:
 
 
 def _text(policy: "Policy") -> None:
-    title = f"Privacy notice - {policy.organisation.name}" if policy.organisation.name else "Privacy notice"
+    from privacymw.words import Words
+
+    title = Words(policy.site.language).text("Privacy notice")
+    title += f" - {policy.organisation.name}" if policy.organisation.name else ""
     show.printed(show.plain(title))
     show.printed("=" * len(title))
     if json.loads(_answer(policy, "notice.json").body)["draft"]:
