@@ -4,10 +4,10 @@ PYTHON ?= python3
 DEV = . "$$($(PYTHON) tools/environment.py)/bin/activate" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types bench lock clean
+.PHONY: help demo test lint format types bench catalogue lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Start both example portals, visit them, and show where to look (Ctrl-C ends it)
 	@demo=$$($(PYTHON) tools/environment.py --demo) && exec "$$demo/bin/python" tools/demo.py
@@ -26,6 +26,9 @@ types: ## mypy, strict
 
 bench: ## Measure, against the peers in the same run (see bench/README.md)
 	@$(DEV) python -m bench
+
+catalogue: ## Take new texts into the translations, and compile them
+	@$(DEV) python tools/catalogue.py
 
 lock: ## Write requirements/*.txt anew from pyproject.toml
 	@PYTHON="$(PYTHON)" tools/lock.sh

@@ -19,6 +19,24 @@ def words(text: str) -> list[str]:
     return _WORD.findall(_ADDRESS.sub("that,", text))
 
 
+_VOWELS = re.compile(r"[iuü]?[aeoáéó][iuy]?|[iu]h?[aeo]|[íú]|[iuü]+|y$")
+_SPANISH_WORD = re.compile(r"[a-záéíóúüñ]+", re.IGNORECASE)
+
+
+def spanish_ease(text: str) -> float:
+    """The ease of a Spanish text by Szigriszt (1993); from 55 on it is fit for everybody (INFLESZ, Barrio 2008)."""
+    plain = _ADDRESS.sub("eso,", text)
+    found = _SPANISH_WORD.findall(plain)
+    sentences = [each for each in re.split(r"[.!?:;]", plain) if _SPANISH_WORD.search(each)]
+    spoken = sum(spanish_syllables(each) for each in found)
+    return 206.835 - 62.3 * spoken / len(found) - len(found) / len(sentences)
+
+
+def spanish_syllables(word: str) -> int:
+    """Vowels that are spoken together count once; an accent on i or u parts them."""
+    return max(1, len(_VOWELS.findall(re.sub("(?<=[gq])u(?=[eiéí])", "", word.lower()))))
+
+
 def grade(text: str) -> float:
     """The school year in which a text is understood."""
     sentences = [words(each) for each in _SENTENCE.findall(_ADDRESS.sub("that,", text + "."))]

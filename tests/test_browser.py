@@ -29,7 +29,7 @@ purpose = "counts visits"
 lifetime = "30d"
 http_only = true
 """
-OURS = ["/privacy/notice", "/privacy/choices"]
+OURS = [f"/privacy/{page}" for page in ("notice", "choices", "es/notice", "es/choices")]
 EMBEDS = {"/film", "/map.svg", "/count.js"}
 SERVERS = {"flask": (gunicorn, "embeds:app"), "starlette": (uvicorn, "embeds:asgi")}
 
@@ -348,13 +348,16 @@ def axe(page: Page) -> Any:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/plain", *OURS, "leaving", "/needs"])
+@pytest.mark.parametrize("path", ["/", "/plain", *OURS, "leaving", "leaving in Spanish", "/needs"])
 def test_no_barriers(stage: Stage, page: Page, axe: Any, scheme: Any, path: str) -> None:
     page.emulate_media(color_scheme=scheme)
-    if path == "leaving":
+    if "leaving" in path:
         opened(page, stage.url)
         page.get_by_role("link", name="Open it at 127.0.0.1").click()
         page.get_by_role("heading", name="You are leaving this site").wait_for()
+        if "Spanish" in path:
+            page.get_by_role("link", name="Español").click()
+            page.get_by_role("heading", name="Va a salir de este sitio").wait_for()
     else:
         opened(page, stage.url + path)
     assert axe() == []
@@ -365,6 +368,63 @@ def test_a_narrow_screen_shows_all(stage: Stage, page: Page, path: str) -> None:
     page.set_viewport_size({"width": 320, "height": 480})
     opened(page, stage.url + path)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# --- in Spanish
+
+
+def pressed(page: Page, selector: str) -> None:
+    """Goes on to an element by the tabulator key alone."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+            return
+    pytest.fail(f"the key does not reach {selector}")
+
+
+def test_a_choice_in_spanish_by_keyboard(stage: Stage, page: Page) -> None:
+    opened(page, stage.url + "/privacy/notice")
+    pressed(page, "a[hreflang=es]")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Aviso de privacidad").wait_for()
+    pressed(page, "#choices a")
+    assert page.evaluate("document.activeElement.textContent") == "Ver y cambiar sus opciones"
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Sus opciones").wait_for()
+    pressed(page, "[name='c.statistics']")
+    page.keyboard.press("ArrowDown")
+    assert page.get_by_role("group", name="Estadísticas").get_by_label("Sí").is_checked()
+    pressed(page, "button[value=save]")
+    page.keyboard.press("Enter")
+    page.get_by_text("Sus opciones se han guardado.").wait_for()
+    assert page.url.startswith(stage.url + "/privacy/es/choices")
+    page.get_by_role("link", name="English").click()
+    assert page.get_by_role("group", name="Statistics").get_by_label("Yes").is_checked()
+
+
+@pytest.fixture(scope="module")
+def spanish(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged("flask", tmp_path_factory.mktemp("spanish"), PRIVACYMW_LANGUAGE="es") as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/plain", "/needs"])
+def test_no_barriers_in_spanish(spanish: Stage, page: Page, axe: Any, scheme: Any, path: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    opened(page, spanish.url + path)
+    assert axe() == []
+
+
+def test_the_bar_in_spanish(spanish: Stage, page: Page) -> None:
+    opened(page, spanish.url)
+    region = page.get_by_role("region", name="Sus opciones")
+    assert page.get_by_text("Solo se carga si usted permite «estadísticas».").count() == 2
+    region.get_by_role("button", name="Aceptar").click()
+    region.wait_for(state="hidden")
+    assert loaded(page, spanish) == EMBEDS
+    assert page.get_by_role("status").inner_text() == "Guardado. Puede cambiarlo en «Sus opciones»."
 
 
 # --- strict policies, and a cache that does not know better

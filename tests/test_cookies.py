@@ -182,7 +182,7 @@ def test_undeclared_cookies_are_counted_by_name_and_route_without_values(face: s
 
 @pytest.mark.parametrize(("guard", "kind"), [("off", "stated"), ("report", "stated"), ("enforce", "kept")])
 def test_the_sentence_is_kept_only_where_the_guard_enforces(guard: str, kind: str) -> None:
-    sections = {each.name: each for each in guarded("wsgi", guard=guard).started.services.sections}
+    sections = {each.name: each for each in guarded("wsgi", guard=guard).started.policy.sections()}
     sentence = sections["cookies"].sentences[0]
     assert ("kept" if sentence.kept else "stated") == kind
     assert [row[0] for row in sections["cookies"].tables[0].rows] == ["sid", "_st*", "strict"]

@@ -76,6 +76,7 @@ ANOTHER = {
     "organisation_postal_address": "1 Main Street",
     "organisation_role": "covered entity",
     "sites": "example.org",
+    "language": "es",
     "prefix": "/data",
     "keys": "/var/lib/keys",
 }
@@ -124,7 +125,7 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_fail2ban")
+OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacymw.errors import SettingsError
-from privacymw.kinds import in_words
 from privacymw.running import table
 from privacymw.settings import MASKED, fields, read
 from privacymw.startup import GROUPS, Policy
+from privacymw.words import ENGLISH
 from sites import SECRET, environ
 
 FIELDS = {each.variable: each for group in GROUPS for each in fields(group)}
@@ -137,7 +137,8 @@ def test_a_default_is_shown_as_it_would_be_written(name: str) -> None:
 def test_a_duration_is_shown_as_it_would_be_read(seconds: int) -> None:
     field = FIELDS[P + "ADDRESSES_RETENTION"]
     assert field.kind.read(field.kind.show(seconds)) == seconds
-    assert in_words(seconds).split()[0] + in_words(seconds).split()[1][0] == field.kind.show(seconds)
+    number, unit = ENGLISH.duration(seconds).split()
+    assert number + unit[0] == field.kind.show(seconds)
 
 
 # --- spellings

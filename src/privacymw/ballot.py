@@ -6,6 +6,7 @@ from typing import Literal
 from privacymw import forms
 from privacymw.cookie import Choice
 from privacymw.questions import Questions
+from privacymw.words import N_
 
 
 class Ballot:
@@ -42,7 +43,7 @@ class Ballot:
         told = {name: forms.single(form, f"c.{name}", ("0", "1")) for name in categories}
         chosen = {name: forms.single(form, f"p.{name}", values) for name, values in self._preferences.items()}
         if form:
-            raise forms.Unfit("The form has fields that this page does not offer.")
+            raise forms.Unfit(N_("The form has fields that this page does not offer."))
         if wish in ("accept", "refuse"):
             told = dict.fromkeys(categories, "1" if wish == "accept" else "0")
         answers = {name: each == "1" for name, each in told.items() if each}

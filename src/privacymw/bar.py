@@ -40,7 +40,7 @@ class Bar:
 
     def html(self, exchange: Exchange, *, shown: bool = True) -> str:
         """The bar, or where it is not shown the script alone."""
-        key = exchange.root, self._cookie.view_name(exchange), shown
+        key = self._pages.base(exchange), self._cookie.view_name(exchange), shown
         found = self._written.get(key)
         if found is None:
             context = {

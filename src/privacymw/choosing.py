@@ -10,7 +10,7 @@ from privacymw.ballot import Ballot
 from privacymw.cookie import Choice, PreferenceCookie
 from privacymw.core import Exchange, Job, Reply, not_allowed
 from privacymw.decider import DNT, GPC, Decider
-from privacymw.headers import Pair, quoted_path
+from privacymw.headers import COOKIE_MAX_AGE, Pair, quoted_path
 from privacymw.holding import Holding, moment, other_hosts
 from privacymw.page import NO_STORE
 from privacymw.promise import Services
@@ -18,14 +18,15 @@ from privacymw.receipt import Receipts, Unsigned, host_of
 from privacymw.recorder import Recorder
 from privacymw.registry import Registry
 from privacymw.visitor import Preferences
+from privacymw.words import N_, Refusal, Words
 
 READS: Final = ("cookie", "host", "origin", "sec-fetch-site", "content-type", "sec-gpc")
 _DONE: Final = {
-    "saved": "Your choices are saved.",
-    "cleared": "Your choices are cleared.",
-    "erased": "What this site held about this browser is erased.",
+    "saved": N_("Your choices are saved."),
+    "cleared": N_("Your choices are cleared."),
+    "erased": N_("What this site held about this browser is erased."),
 }
-_ELSEWHERE: Final = "Nothing was changed: the form did not come from this page."
+_ELSEWHERE: Final = N_("Nothing was changed: the form did not come from this page.")
 _OWN_ONLY: Final = ("cross-origin-resource-policy", "same-origin")
 
 
@@ -73,8 +74,10 @@ class ChoicesPage:
         if exchange.method not in ("GET", "HEAD"):
             return not_allowed("GET, HEAD")
         if not forms.may_download(exchange):
-            return self._shown(exchange, 403, "This file is for a link on this page alone.")
-        return self._file("application/json; charset=utf-8", "data.json", self._holding.document(exchange))
+            return self._shown(exchange, 403, N_("This file is for a link on this page alone."))
+        return self._file(
+            "application/json; charset=utf-8", "data.json", self._holding.document(exchange, self._words(exchange))
+        )
 
     def _receipt(self, exchange: Exchange) -> Reply | Job | None:
         receipts = self._services.receipts
@@ -92,9 +95,9 @@ class ChoicesPage:
             text = forms.fields(exchange, body).get("receipt", [""])[0].replace("\r\n", "\n")
             receipts.read(text)
         except Unsigned as error:
-            return self._shown(exchange, 400, f"There is no receipt to save: {error}.")
-        except forms.Unfit as error:
-            return self._shown(exchange, 400, str(error))
+            return self._refused(exchange, error, N_("There is no receipt to save: {why}."))
+        except Refusal as error:
+            return self._refused(exchange, error)
         return self._file("text/plain; charset=utf-8", "receipt.txt", text.encode())
 
     def _file(self, kind: str, name: str, content: bytes) -> Reply:
@@ -114,8 +117,15 @@ class ChoicesPage:
                 return self._done(exchange, "erased", *self._holding.expiries(exchange, cookie))
             choice, given = self._ballot.counted(cookie.read(exchange), form, wish)
             return self._saved(exchange, choice, cookie.lines(exchange, choice), given)
-        except ValueError as error:
-            return self._shown(exchange, 400, f"Nothing was changed. {error}")
+        except Refusal as error:
+            return self._refused(exchange, error, N_("Nothing was changed. {why}"))
+
+    def _words(self, exchange: Exchange) -> Words:
+        return self._services.pages.words(exchange)
+
+    def _refused(self, exchange: Exchange, why: Refusal, told: str = "{why}") -> Reply:
+        words = self._words(exchange)
+        return self._shown(exchange, 400, words.said(told, why=words.refused(why)))
 
     def _saved(self, exchange: Exchange, choice: Choice, lines: tuple[Pair, ...], given: list[str]) -> Reply:
         """A receipt goes into this answer's page: in an address it would end up in logs, in a cookie it would name
@@ -139,7 +149,9 @@ class ChoicesPage:
 
     def _shown(self, exchange: Exchange, status: int, message: str, *headers: Pair, receipt: str = "") -> Reply:
         context = {
-            "message": message,
+            "page": "choices",
+            "age": self._words(exchange).duration(COOKIE_MAX_AGE),
+            "message": self._words(exchange).text(message),
             "fault": status >= 400,
             "receipt": receipt,
             "saved": self._cookie is not None,
@@ -154,7 +166,7 @@ class ChoicesPage:
         """What this browser sent and what follows from it."""
         choice = self._decider.choice(exchange)
         questions, entries = self._decider.questions, self._services.entries
-        held, others = self._holding.cookies(exchange)
+        held, others = self._holding.cookies(exchange, self._words(exchange))
         signals = self._decider.signals(exchange)
         return {
             "choice": choice,

@@ -21,6 +21,7 @@ from itsdangerous.signer import SigningAlgorithm
 
 from privacymw.core import Exchange
 from privacymw.headers import COOKIE_MAX_AGE, Pair, cookie_values, set_cookie
+from privacymw.words import N_, Refusal
 
 PAYLOAD_VERSION: Final = "1"
 OURS: Final = ("__Host-privacy", "__Host-privacy-view", "privacy", "privacy-view")
@@ -191,7 +192,8 @@ class PreferenceCookie:
         stamped = msgspec.structs.replace(choice, at=int(self._clock()))
         token = f"{self._first}.{self._signers[self._first].sign(encoded(stamped)).decode()}"
         if len(token) > TOKEN_BYTES:
-            raise ValueError(f"the choices take {len(token)} bytes, a cookie holds {TOKEN_BYTES}")
+            told = N_("The choices take {size} bytes, a cookie holds {most}.")
+            raise Refusal(told, size=len(token), most=TOKEN_BYTES)
         return set_cookie(self.name(exchange), token, max_age=COOKIE_MAX_AGE, secure=not _is_local(exchange))
 
     def lines(self, exchange: Exchange, choice: Choice) -> tuple[Pair, ...]:

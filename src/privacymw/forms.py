@@ -4,13 +4,14 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from privacymw.core import Exchange
+from privacymw.words import N_, Refusal
 
 FORM_BYTES: Final = 16_384
 """More than any form of ours can fill."""
 FIELDS: Final = 200
 
 
-class Unfit(ValueError):
+class Unfit(Refusal):
     """A form that cannot be taken; the text tells the visitor why."""
 
 
@@ -46,11 +47,11 @@ def fields(exchange: Exchange, body: bytes) -> dict[str, list[str]]:
     """
     kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise Unfit("This address takes a form as application/x-www-form-urlencoded.")
+        raise Unfit(N_("This address takes a form as application/x-www-form-urlencoded."))
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")
     except ValueError:
-        raise Unfit("This is not a form that this page made.") from None
+        raise Unfit(N_("This is not a form that this page made.")) from None
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)
@@ -67,5 +68,5 @@ def single(form: dict[str, list[str]], name: str, allowed: tuple[str, ...]) -> s
     if not values:
         return None
     if len(values) > 1 or values[0] not in allowed:
-        raise Unfit(f"The field {name[:40]!r} has a value that this page does not offer.")
+        raise Unfit(N_("The field {name} has a value that this page does not offer."), name=repr(name[:40]))
     return values[0]

@@ -11,6 +11,7 @@ from privacymw.decider import Decider
 from privacymw.headers import Pair
 from privacymw.registry import Registry
 from privacymw.setcookie import cookie_name, cookie_pairs, expiry
+from privacymw.words import N_, Words
 
 _WHOLE: Final = 8
 _SHOWN: Final = 4
@@ -37,23 +38,24 @@ class Holding:
         self._registry = registry
         self._decider = decider
 
-    def cookies(self, exchange: Exchange) -> tuple[list[Held], int]:
+    def cookies(self, exchange: Exchange, words: Words) -> tuple[list[Held], int]:
         """The declared cookies and our own that came, and how many others did."""
         held, others = [], 0
+        our_purpose = words.text(N_("keeps what you chose here"))
         for pair in cookie_pairs(exchange.headers.get("cookie", "")):
             name, value = cookie_name(pair), pair.partition("=")[2]
             entry = self._registry.find(name)
             if name in OURS:
-                held.append(Held(name, "choices", "keeps what you chose here", shortened(value)))
+                held.append(Held(name, "choices", our_purpose, shortened(value, words)))
             elif entry is not None:
-                held.append(Held(name, entry.category, entry.purpose, shortened(value)))
+                held.append(Held(name, entry.category, words.text(entry.purpose), shortened(value, words)))
             else:
                 others += 1
         return held, others
 
-    def document(self, exchange: Exchange) -> bytes:
+    def document(self, exchange: Exchange, words: Words) -> bytes:
         """The same with choices and signals, as JSON."""
-        held, others = self.cookies(exchange)
+        held, others = self.cookies(exchange, words)
         choice = self._decider.choice(exchange)
         decided = {name: self._decider.verdict(exchange, name) for name in self._decider.questions.categories}
         document: dict[str, Any] = {
@@ -89,9 +91,11 @@ class Holding:
         return [cookie.expiry(exchange), *(("set-cookie", line) for line in dict.fromkeys(lines))]
 
 
-def shortened(value: str) -> str:
+def shortened(value: str, words: Words) -> str:
     """A value as it may lie about in a window or a file: a whole one could open somebody's account."""
-    return value if len(value) <= _WHOLE else f"{value[:_SHOWN]}… ({len(value)} characters)"
+    if len(value) <= _WHOLE:
+        return value
+    return words.said(N_("{start}… ({count} characters)"), start=value[:_SHOWN], count=len(value))
 
 
 def moment(at: int) -> str:

@@ -137,16 +137,6 @@ def show_duration(seconds: int) -> str:
     return show_quantity(seconds, units) if seconds else "0s"
 
 
-_WORDS: Final = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
-
-
-def in_words(seconds: int) -> str:
-    """`2592000` as `30 days`, for the page."""
-    text = show_duration(seconds)
-    number, unit = text[:-1], _WORDS[text[-1]]
-    return f"{number} {unit}" if number == "1" else f"{number} {unit}s"
-
-
 def _show_table(value: Any) -> str:
     return ", ".join(f"{name}={'|'.join(values)}" for name, values in value.items())
 

@@ -15,6 +15,7 @@ from privacymw.page import NO_INDEX, NO_STORE
 from privacymw.promise import Services
 from privacymw.seal import LinkSeal
 from privacymw.url import Target, parse, with_query
+from privacymw.words import N_, Refusal
 
 
 class LeavingPage:
@@ -24,6 +25,7 @@ class LeavingPage:
 
     def __init__(self, services: Services, seal: LinkSeal) -> None:
         self._pages = services.pages
+        self._folders = tuple(f"{each}/leaving/" for each in (services.site.prefix, *services.pages.others))
         self._cookie = services.cookie
         self._count = services.count
         self._seal = seal
@@ -33,8 +35,8 @@ class LeavingPage:
         target = self._target(exchange, token)
         if target is None:
             self._count("leaving", "forged or unknown tokens")
-            text = "This link is not one that this site made, or it was damaged on its way here."
-            return self._pages.message(exchange, 404, "No such link", text, NO_INDEX)
+            text = N_("This link is not one that this site made, or it was damaged on its way here.")
+            return self._pages.message(exchange, 404, N_("No such link"), text, NO_INDEX)
         if exchange.method == "POST":
             return Job(lambda body: self._post(exchange, target, body), forms.FORM_BYTES)
         if exchange.method not in ("GET", "HEAD"):
@@ -64,24 +66,38 @@ class LeavingPage:
                 sites = tuple(dict.fromkeys((*choice.sites, target.host)))[-SITES:]
                 choice = msgspec.structs.replace(choice, sites=sites)
             return self._shown(exchange, target, *self._cookie.lines(exchange, choice), remember=False)
-        except ValueError as error:
-            return self._pages.message(exchange, 400, "Nothing was changed", str(error), NO_INDEX)
+        except Refusal as error:
+            why = self._pages.words(exchange).refused(error)
+            return self._pages.message(exchange, 400, N_("Nothing was changed"), why, NO_INDEX)
 
     def _shown(self, exchange: Exchange, target: Target, *headers: Pair, remember: bool) -> Reply:
         before = f"{target.scheme}://"
         after = target.href[len(before) + len(target.host) :]
         context = {
+            "page": "leaving/" + exchange.path.rpartition("/")[2],
+            "query": _query(exchange),
             "target": target.href,
             "before": before,
             "host": target.host,
             "after": after,
             "readable_host": _readable(target.host),
-            "back": _back(exchange),
+            "back": self._back(exchange),
             "here": quoted_path(exchange.root + exchange.path) + _query(exchange),
             "remember": remember,
             "saved": bool(headers),
         }
         return self._pages.reply("leaving.html", exchange, context, NO_STORE, NO_INDEX, *headers)
+
+    def _back(self, exchange: Exchange) -> str:
+        """Where the visitor came from, if that is a page of this host and not this one; else the first page."""
+        try:
+            came = urlsplit(exchange.headers.get("referer", ""))
+        except ValueError:
+            came = urlsplit("")
+        ours = came.path.removeprefix(exchange.root).startswith(self._folders)
+        if came.netloc and came.netloc == exchange.headers.get("host") and came.path.startswith("/") and not ours:
+            return "/" + came.path.lstrip("/\\") + (f"?{came.query}" if came.query else "")
+        return exchange.root + "/"
 
 
 def _query(exchange: Exchange) -> str:
@@ -94,14 +110,3 @@ def _readable(host: str) -> str:
         return ""
     readable: str = ada_url.idna.decode(host)
     return readable if readable != host else ""
-
-
-def _back(exchange: Exchange) -> str:
-    """Where the visitor came from, if that is a page of this host; else the first page."""
-    try:
-        came = urlsplit(exchange.headers.get("referer", ""))
-    except ValueError:
-        came = urlsplit("")
-    if came.netloc and came.netloc == exchange.headers.get("host") and came.path.startswith("/"):
-        return "/" + came.path.lstrip("/\\") + (f"?{came.query}" if came.query else "")
-    return exchange.root + "/"

@@ -102,6 +102,10 @@ class Site(Group, frozen=True, kw_only=True):
         ),
     ] = ()
     prefix: Annotated[str, setting("Path under which the privacy pages stand.", check=check_prefix)] = "/privacy"
+    language: Annotated[
+        Literal["en", "es"],
+        setting("Language of the pages under the plain prefix; the other's stand below, as in /privacy/es.", "word"),
+    ] = "en"
     templates: Annotated[str, setting("A folder whose templates go before ours.")] = ""
 
     @property

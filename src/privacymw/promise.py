@@ -11,6 +11,7 @@ from privacymw.core import Exchange, Keeper
 from privacymw.policy import Organisation, Site
 from privacymw.registry import CookieEntry
 from privacymw.settings import Group
+from privacymw.words import ENGLISH, N_, Words, below
 
 if TYPE_CHECKING:
     from privacymw.cookie import PreferenceCookie
@@ -52,6 +53,10 @@ class Sentence(msgspec.Struct, frozen=True):
     def text(self) -> str:
         return self.template.format_map(self.values)
 
+    def told(self, words: Words) -> "Sentence":
+        """The sentence in another language; a dated one stays as it was written."""
+        return self if self.is_dated else msgspec.structs.replace(self, template=words.text(self.template))
+
 
 class Table(msgspec.Struct, frozen=True):
     """A table of the page; every row as long as `head`."""
@@ -71,6 +76,12 @@ class Section(msgspec.Struct, frozen=True):
     action: tuple[str, str] | None = None
     """A page of ours where the visitor acts, by its name under the prefix, and what the link says."""
 
+    def told(self, words: Words) -> "Section":
+        """The section with title and sentences in another language; its tables are made in it."""
+        sentences = tuple(each.told(words) for each in self.sentences)
+        action = self.action and (self.action[0], words.text(self.action[1]))
+        return msgspec.structs.replace(self, title=words.text(self.title), sentences=sentences, action=action)
+
 
 class Telling(msgspec.Struct, frozen=True):
     """What a section may depend on besides the promise's own fields."""
@@ -81,11 +92,18 @@ class Telling(msgspec.Struct, frozen=True):
     """Whether the address keys lie outside the folder of the store."""
     leaving: bool = True
     """Whether there is a page before links that leave."""
+    words: Words = ENGLISH
+    """The language, for what stands in placeholders and tables; sentences are put into it afterwards."""
 
     @property
     def name(self) -> str:
         """The organisation as the page names it."""
-        return self.organisation.name or "the operator of this site"
+        return self.organisation.name or self.words.text(N_("the operator of this site"))
+
+    @property
+    def prefix(self) -> str:
+        """Where our pages in this language stand."""
+        return below(self.site.prefix, self.words.language, self.site.language)
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -111,7 +129,8 @@ class Services(msgspec.Struct, frozen=True):
     links: "LinkSeal | None" = None
     embeds: "Embeds | None" = None
     journal: "Journal | None" = None
-    sections: tuple[Section, ...] = ()
+    sections: Mapping[str, tuple[Section, ...]] = {}
+    """The page in each language."""
     organisation: Organisation = Organisation()
     leaving: bool = False
     allows: Callable[[Exchange, str], bool] = lambda exchange, category: False

@@ -11,6 +11,7 @@ from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 
 from privacymw.cookie import key_id
 from privacymw.store.decisions import Decision
+from privacymw.words import N_, Refusal
 
 _TITLE: Final = "Receipt for privacy choices"
 _NAMES: Final = ("Receipt", "Site", "Time", "Version", "Answers", "Signals", "On record until")
@@ -20,7 +21,7 @@ _MOST: Final = 12_000
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
-class Unsigned(ValueError):
+class Unsigned(Refusal):
     """A text that no key of this site has signed; says which part is wrong."""
 
 
@@ -74,12 +75,12 @@ class Receipts:
         body, found, signature = text.replace("\r\n", "\n").strip("\n").rpartition(f"\n{_SIGNED}")
         identifier, _, signed = signature.partition(".")
         if not found or len(text) > _MOST or not body.isascii():
-            raise Unsigned("this is no receipt of privacy choices, or a part of it is missing")
+            raise Unsigned(N_("this is no receipt of privacy choices, or a part of it is missing"))
         signer = self._signers.get(identifier)
         if signer is None:
-            raise Unsigned("no key of this site has signed it")
+            raise Unsigned(N_("no key of this site has signed it"))
         if not _verifies(signer, body, signed):
-            raise Unsigned("the signature does not fit: it was changed after it was signed")
+            raise Unsigned(N_("the signature does not fit: it was changed after it was signed"))
         return _parsed(body)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from privacymw.kinds import KINDS
 from privacymw.setcookie import SetCookie
+from privacymw.words import N_
 
 NECESSARY: Final = "necessary"
 """The category that nobody is asked about: the site does not work without."""
@@ -116,10 +117,10 @@ def _ready(name: str, purpose: str) -> CookieEntry:
 
 
 READY: Final = {
-    "session": _ready("session", "keeps you signed in and remembers what you do on this visit"),
-    "remember": _ready("remember_token", "keeps you signed in until your next visit"),
-    "csrf": _ready("csrftoken", "makes sure that a form was sent from our own page"),
-    "csrf-script": _ready("XSRF-TOKEN", "makes sure that a request was sent from our own page"),
-    "language": _ready("locale", "remembers your language"),
+    "session": _ready("session", N_("keeps you signed in and remembers what you do on this visit")),
+    "remember": _ready("remember_token", N_("keeps you signed in until your next visit")),
+    "csrf": _ready("csrftoken", N_("makes sure that a form was sent from our own page")),
+    "csrf-script": _ready("XSRF-TOKEN", N_("makes sure that a request was sent from our own page")),
+    "language": _ready("locale", N_("remembers your language")),
 }
 """Entries for cookies of common frameworks, by the word that switches them on; their attributes stay the app's."""

@@ -18,6 +18,7 @@ from privacymw.errors import SettingsError
 from privacymw.folder import DataFolder
 from privacymw.forwarding import Forwarding
 from privacymw.keyring import secret_keys
+from privacymw.languages import LanguageKeeper
 from privacymw.logplace import LogPlace, keys_apart, log_place
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
@@ -38,6 +39,7 @@ from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
+from privacymw.words import LANGUAGES, N_, Words
 
 log = logging.getLogger("privacymw")
 
@@ -141,12 +143,14 @@ class Policy(NamedTuple):
         country = by_country(self.addresses.geo_database, needed=self.choices.model == "by-country")
         return self.choices.decider(cookie, self.entries, country, dnt=self.signals.dnt == "honour")
 
-    def sections(self) -> tuple[Section, ...]:
-        """The page's sections, in order."""
-        telling = Telling(self.site, self.organisation, keys_apart=keys_apart(self.site), leaving=self.leaving)
+    def sections(self, language: str = "") -> tuple[Section, ...]:
+        """The page's sections, in order; in the site's own language, where none is named."""
+        words = Words(language or self.site.language)
+        apart = keys_apart(self.site)
+        telling = Telling(self.site, self.organisation, keys_apart=apart, leaving=self.leaving, words=words)
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
-        return compiled(sections, statements)
+        return compiled(sections, statements, words)
 
 
 def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:
@@ -188,7 +192,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     decider = policy.decider(cookie)
-    pages = Pages(policy.site.prefix, policy.site.templates, _links(policy))
+    pages = Pages(policy.site.prefix, policy.site.templates, _links(policy), language=policy.site.language)
     services = Services(
         site=policy.site,
         organisation=policy.organisation,
@@ -205,10 +209,10 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         gpc=bool(policy.signals.gpc),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
-        sections=policy.sections(),
+        sections={each: policy.sections(each) for each in LANGUAGES},
     )
     keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
-    keepers.append(BarKeeper(pages))
+    keepers += [BarKeeper(pages), LanguageKeeper(pages, keepers, standing=policy.site.mode == "off")]
 
     def close() -> None:
         if journal is not None:
@@ -228,7 +232,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
-    return [("notice", "Privacy notice"), *([("choices", "Your choices")] if policy.choices.saved else [])]
+    return [("notice", N_("Privacy notice")), *([("choices", N_("Your choices"))] if policy.choices.saved else [])]
 
 
 def _folder(site: Site, environ: Mapping[str, str]) -> DataFolder | None:

@@ -53,14 +53,15 @@ def _lines(policy: "Policy", environ: Mapping[str, str]) -> list[str]:
 def _services(policy: "Policy") -> "Services":
     from privacymw.page import Pages
     from privacymw.promise import Services
+    from privacymw.words import LANGUAGES
 
     site = policy.site
     return Services(
         site=site,
         organisation=policy.organisation,
         count=lambda kind, name: None,
-        pages=Pages(site.prefix, site.templates),
-        sections=policy.sections(),
+        pages=Pages(site.prefix, site.templates, language=site.language),
+        sections={each: policy.sections(each) for each in LANGUAGES},
     )
 
 
@@ -87,7 +88,10 @@ def _html(policy: "Policy") -> str:
 
 
 def _text(policy: "Policy") -> None:
-    title = f"Privacy notice - {policy.organisation.name}" if policy.organisation.name else "Privacy notice"
+    from privacymw.words import Words
+
+    title = Words(policy.site.language).text("Privacy notice")
+    title += f" - {policy.organisation.name}" if policy.organisation.name else ""
     show.printed(show.plain(title))
     show.printed("=" * len(title))
     if json.loads(_answer(policy, "notice.json").body)["draft"]:

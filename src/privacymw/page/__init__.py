@@ -3,7 +3,6 @@
 Every page works without a script, takes nothing from another site and fits a text browser.
 """
 
-import datetime
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from privacymw.core import Exchange, Reply
-from privacymw.headers import Pair
+from privacymw.headers import Pair, quoted_path
+from privacymw.words import LANGUAGES, SOURCE, Words, below
 
 if TYPE_CHECKING:
     import jinja2
@@ -30,11 +30,6 @@ _HEADERS: Final[tuple[Pair, ...]] = (
 )
 
 
-def long_date(day: datetime.date) -> str:
-    """`April 19, 2014`."""
-    return f"{day:%B} {day.day}, {day.year}"
-
-
 NO_STORE: Final = ("cache-control", "no-store")
 _FOR_EVER: Final = ("cache-control", "public, max-age=31536000, immutable")
 NO_INDEX: Final = ("x-robots-tag", "noindex, nofollow")
@@ -47,15 +42,24 @@ class Pages:
         prefix: path under which the pages stand.
         folder: templates that go before ours; empty for none.
         links: pages and their labels for the foot of each page.
+        language: what is spoken right under the prefix; each other language has a folder of its own there.
     """
 
-    def __init__(self, prefix: str, folder: str = "", links: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, prefix: str, folder: str = "", links: Sequence[tuple[str, str]] = (), *, language: str = SOURCE
+    ) -> None:
         self.prefix = prefix
         self.links = tuple(links)
         self._folders: list[str | Path] = [*([folder] if folder else []), TEMPLATES]
+        self._own = Words(language)
+        self.others = {below(prefix, each, language): Words(each) for each in LANGUAGES if each != language}
+        """The other languages, by the path under which their pages stand."""
 
     @cached_property
-    def _environment(self) -> "jinja2.Environment":
+    def _environments(self) -> "Callable[[Words], jinja2.Environment]":
+        return cache(self._environment)
+
+    def _environment(self, words: Words) -> "jinja2.Environment":
         import jinja2  # 45 ms that an app without a visitor to these pages need not wait for
 
         environment = jinja2.Environment(
@@ -64,8 +68,13 @@ class Pages:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
-        environment.filters["long_date"] = long_date
+        environment.policies["ext.i18n.trimmed"] = True
+        said: Any = environment  # what the extension adds
+        said.install_gettext_callables(words.text, words.catalogue.ngettext, newstyle=True)
+        environment.filters.update(long_date=words.date, label=words.label, labels=words.labels)
+        environment.globals["language"] = words.language
         return environment
 
     def source(self, name: str) -> bytes:
@@ -78,24 +87,50 @@ class Pages:
 
     @cached_property
     def _sources(self) -> Callable[[str], tuple[bytes, str]]:
+        language = (self._own.language + self._own.digest).encode()  # a template is told in it
+
         @cache
         def read(name: str) -> tuple[bytes, str]:
             found = next(path for folder in self._folders if (path := Path(folder, name)).exists())
             content = found.read_bytes()
-            return content, hashlib.sha256(content).hexdigest()[:12]
+            return content, hashlib.sha256(content + language).hexdigest()[:12]
 
         return read
 
+    def words(self, exchange: Exchange) -> Words:
+        """The language of an address."""
+        path = exchange.path + "/"
+        return next((words for base, words in self.others.items() if path.startswith(base + "/")), self._own)
+
     def base(self, exchange: Exchange) -> str:
-        """The path of our pages as a browser reaches it, mount prefix included."""
-        return exchange.root + self.prefix
+        """The path of our pages in the language of an address, as a browser reaches it, mount prefix included."""
+        return self._base(exchange, self.words(exchange).language)
+
+    def _base(self, exchange: Exchange, language: str) -> str:
+        return exchange.root + below(self.prefix, language, self._own.language)
+
+    def _sisters(self, exchange: Exchange, page: str) -> list[tuple[str, str, str]]:
+        """The same page in each other language: the language, its name, the address; none for no page."""
+        spoken = self.words(exchange).language
+        return [
+            (each, name, quoted_path(f"{self._base(exchange, each)}/{page}"))
+            for each, name in LANGUAGES.items()
+            if page and each != spoken
+        ]
 
     def render(self, template: str, exchange: Exchange, context: Mapping[str, Any]) -> bytes:
-        """A template's bytes, UTF-8."""
-        base = self.base(exchange)
-        style = f"{base}/style.css?{self.digest('style.css')}"
-        found = self._environment.get_template(template)
-        return found.render(base=base, home=exchange.root + "/", style=style, links=self.links, **context).encode()
+        """A template's bytes, UTF-8; where the context names its `page`, with links to that in other languages."""
+        words = self.words(exchange)
+        fixed = {
+            "base": self.base(exchange),
+            "home": exchange.root + "/",
+            "style": f"{exchange.root}{self.prefix}/style.css?{self.digest('style.css')}",
+            "links": [(page, words.text(label)) for page, label in self.links],
+            "query": "",
+            "sisters": self._sisters(exchange, context.get("page", "")),
+            "files": exchange.root + self.prefix,
+        }
+        return self._environments(words).get_template(template).render({**fixed, **context}).encode()
 
     def reply(
         self, template: str, exchange: Exchange, context: Mapping[str, Any], *headers: Pair, status: int = 200
@@ -110,7 +145,8 @@ class Pages:
 
     def message(self, exchange: Exchange, status: int, title: str, text: str, *headers: Pair) -> Reply:
         """A page that says one thing, such as why a form was refused."""
-        context = {"title": title, "text": text}
+        words = self.words(exchange)
+        context = {"title": words.text(title), "text": words.text(text)}
         return self.reply("message.html", exchange, context, NO_STORE, *headers, status=status)
 
     def file(self, name: str, kind: str) -> Callable[[Exchange, str], Reply | None]:

@@ -7,13 +7,14 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from privacymw.core import Exchange, Keeper, Outcome
-from privacymw.kinds import KINDS, days, in_words, setting
+from privacymw.kinds import KINDS, days, setting
 from privacymw.logs import auth
 from privacymw.logs.records import CLIENT, Watch
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.routes import generalised
 from privacymw.store import Terms
 from privacymw.store.journal import Journal
+from privacymw.words import N_, Words
 
 
 class Addresses(Promise, frozen=True, kw_only=True):
@@ -86,9 +87,10 @@ class Addresses(Promise, frozen=True, kw_only=True):
 
     def section(self, telling: Telling) -> Section:
         if not self.logged:
-            text = "We keep no log of IP addresses to find out what is wrong with our server."
+            text = N_("We keep no log of IP addresses to find out what is wrong with our server.")
             return Section("addresses", self.title, (Sentence("addresses.none", text), *_others(self, telling)))
-        values = {"retention": in_words(self.retention)}
+        words = telling.words
+        values = {"retention": words.duration(self.retention)}
         sentences = [
             Sentence(
                 "addresses.what",
@@ -113,23 +115,25 @@ class Addresses(Promise, frozen=True, kw_only=True):
             ),
         ]
         if self.network_retention is not None:
-            network = {"network": in_words(self.network_retention)}
-            text = "The network that your address belongs to can be read for at most {network}."
+            network = {"network": words.duration(self.network_retention)}
+            text = N_("The network that your address belongs to can be read for at most {network}.")
             sentences.append(Sentence("addresses.network", text, network))
         if self.skip:
-            text = "Requests for {paths} are not logged."
+            text = N_("Requests for {paths} are not logged.")
             sentences.append(Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}))
         size = {"size": KINDS["size"].show(self.max_size)}
-        text = "The log takes at most {size} on a disk; beyond that the oldest entries go first."
+        text = N_("The log takes at most {size} on a disk; beyond that the oldest entries go first.")
         sentences.append(Sentence("addresses.size", text, size))
         if telling.keys_apart:
-            text = "The keys lie apart from the log, so that a copy of the log without them cannot be read."
+            text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
             sentences.append(Sentence("addresses.keys", text))
         if telling.site.unverified:
-            text = "The log travels to its database over a network that we trust; the database is not asked who it is."
+            text = N_(
+                "The log travels to its database over a network that we trust; the database is not asked who it is."
+            )
             sentences.append(Sentence("addresses.way", text, {}, telling.name))
         sentences += _others(self, telling)
-        return Section("addresses", self.title, tuple(sentences), (_table(self),))
+        return Section("addresses", self.title, tuple(sentences), (_table(self, words),))
 
     def keeper(self, services: Services) -> Keeper | None:
         mode = services.site.mode
@@ -140,43 +144,50 @@ class Addresses(Promise, frozen=True, kw_only=True):
 
 
 _OTHERS = {
-    "off": "This is about the log that is named here. Other logs of this application, web servers, proxies and "
-    "networks before it may keep theirs.",
-    "report": "This is about the log that is named here. Other logs of this application may hold your address too; "
-    "so may those of web servers, proxies and networks before it.",
-    "mask": "Web servers, proxies and networks before this application may keep logs of their own.",
+    "off": N_(
+        "This is about the log that is named here. Other logs of this application, web servers, proxies and networks "
+        "before it may keep theirs."
+    ),
+    "report": N_(
+        "This is about the log that is named here. Other logs of this application may hold your address too; so may "
+        "those of web servers, proxies and networks before it."
+    ),
+    "mask": N_("Web servers, proxies and networks before this application may keep logs of their own."),
 }
 
 
 def _others(promise: Addresses, telling: Telling) -> Iterator[Sentence]:
     """What is said of the logs beside ours."""
     if promise.other_logs == "mask":
-        text = (
+        text = N_(
             "The messages that this application and its server write while they answer you show at most the network "
             "of your address. Lines about a request leave out the words of a search."
         )
         yield Sentence("addresses.masked", text)
     if promise.other_logs == "report":
-        text = "We count the lines of such logs that hold the address of a visitor, so as to put an end to them."
+        text = N_("We count the lines of such logs that hold the address of a visitor, so as to put an end to them.")
         yield Sentence("addresses.counted", text)
     if promise.fail2ban:
-        text = (
+        text = N_(
             "Where a request is refused, your address goes into a short log that helps us to stop attacks. "
             "It is kept for at most {time}."
         )
-        yield Sentence("addresses.fail2ban", text, {"time": in_words(promise.fail2ban_retention)}, telling.name)
+        yield Sentence(
+            "addresses.fail2ban", text, {"time": telling.words.duration(promise.fail2ban_retention)}, telling.name
+        )
     yield Sentence("addresses.others", _OTHERS[promise.other_logs], {}, telling.name)
 
 
-def _table(promise: Addresses) -> Table:
+def _table(promise: Addresses, words: Words) -> Table:
+    _ = words.text
     network = promise.retention if promise.network_retention is None else promise.network_retention
-    longest = in_words(max(promise.retention, network))
+    longest = words.duration(max(promise.retention, network))
     rows = (
-        ("Address", "to diagnose faults, to run the site", in_words(promise.retention)),
-        ("Network of the address", "the same", in_words(network)),
-        ("Time, method, kind of page, status, duration", "the same", longest),
+        (_("Address"), _("to diagnose faults, to run the site"), words.duration(promise.retention)),
+        (_("Network of the address"), _("the same"), words.duration(network)),
+        (_("Time, method, kind of page, status, duration"), _("the same"), longest),
     )
-    return Table("What the log holds", ("What", "What for", "At most how long"), rows)
+    return Table(_("What the log holds"), (_("What"), _("What for"), _("At most how long")), rows)
 
 
 class _Keeper(Keeper):

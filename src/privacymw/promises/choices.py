@@ -10,13 +10,14 @@ from privacymw.choosing import READS, ChoicesPage
 from privacymw.cookie import PreferenceCookie, check_names, check_preferences
 from privacymw.core import Exchange, Keeper
 from privacymw.decider import Decider, Model
-from privacymw.headers import Pairs
-from privacymw.kinds import days, in_words, setting
+from privacymw.headers import COOKIE_MAX_AGE, Pairs
+from privacymw.kinds import days, setting
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
 from privacymw.questions import Questions
 from privacymw.recorder import Recorder
 from privacymw.registry import CookieEntry
 from privacymw.visitor import Preferences, VisitorChoices
+from privacymw.words import N_, Words
 
 
 def check_countries(codes: tuple[str, ...]) -> None:
@@ -83,9 +84,9 @@ class Choices(Promise, frozen=True, kw_only=True):
 
     def section(self, telling: Telling) -> Section:
         if not self.saved:
-            text = "The privacy pages of this site set no cookie and keep no choice."
+            text = N_("The privacy pages of this site set no cookie and keep no choice.")
             return Section("choices", self.title, (Sentence("choices.none", text),))
-        page = {"page": f"{telling.site.prefix}/choices"}
+        page = {"page": f"{telling.prefix}/choices"}
         sentences = [
             Sentence(
                 "choices.cookie",
@@ -103,53 +104,54 @@ class Choices(Promise, frozen=True, kw_only=True):
         ]
         sentences += _other_hosts(telling.site.sites)
         if self.categories:
-            sentences += [*self._before(), *(self._category(name) for name in self.categories), _AGAIN]
-            sentences += [*self._record(), *([_BAR] if self.bar else [])]
-        table = _table(self, leaving=telling.leaving)
-        action = ("choices", "See and change your choices")
+            sentences += [*self._before(), *(self._category(name, telling.words) for name in self.categories), _AGAIN]
+            sentences += [*self._record(telling.words), *([_BAR] if self.bar else [])]
+        table = _table(self, telling)
+        action = ("choices", N_("See and change your choices"))
         return Section("choices", self.title, tuple(sentences), (table,), action)
 
     def _before(self) -> list[Sentence]:
         """How it is decided what holds before a choice, where that is not the same for each visitor."""
         if self.model != "by-country":
             return []
-        text = (
+        text = N_(
             "What holds before you choose goes by the country of your IP address. We look it up on our own server, "
             "in a file, each time an answer hangs on it. We do not keep the result."
         )
         return [Sentence("choices.country", text)]
 
-    def _category(self, name: str) -> Sentence:
+    def _category(self, name: str, words: Words) -> Sentence:
         text = {
-            "opt-in": "Unless you say yes to {category}, the answer is no.",
-            "opt-out": "Unless you say no to {category}, the answer is yes.",
-            "by-country": "Until you answer on {category}, it is yes in these countries, and no elsewhere: "
-            "{countries}.",
+            "opt-in": N_("Unless you say yes to {category}, the answer is no."),
+            "opt-out": N_("Unless you say no to {category}, the answer is yes."),
+            "by-country": N_(
+                "Until you answer on {category}, it is yes in these countries, and no elsewhere: {countries}."
+            ),
         }
-        values = {"category": name}
+        values = {"category": words.label(name)}
         if self.model == "by-country":
-            values["countries"] = ", ".join(self.opt_out_countries) or "none"
+            values["countries"] = ", ".join(self.opt_out_countries) or words.text(N_("none"))
         return Sentence(f"choices.{name}", text[self.model], values)
 
-    def _record(self) -> list[Sentence]:
+    def _record(self, words: Words) -> list[Sentence]:
         if not self.recorded:
-            text = "We keep no record of your answers outside of your browser."
+            text = N_("We keep no record of your answers outside of your browser.")
             return [Sentence("choices.record", text)]
-        what = (
+        what = N_(
             "When you answer, we keep a record: a random number, the time to the minute, your answers, the version of "
             "what we asked, and the signals of your browser that we honor."
         )
-        until = (
+        until = N_(
             "We keep the record for at most {retention} while the site runs; if the site stands still by then, until "
             "its next start."
         )
-        who = (
+        who = N_(
             "The record does not say who you are, and it holds no IP address. The number is on a signed receipt that "
             "you get once. It is not in your cookie."
         )
         return [
             Sentence("choices.record", what),
-            Sentence("choices.record_time", until, {"retention": in_words(self.record_retention)}),
+            Sentence("choices.record_time", until, {"retention": words.duration(self.record_retention)}),
             Sentence("choices.receipt", who),
         ]
 
@@ -168,21 +170,23 @@ _BAR: Final = Sentence("choices.bar", "Our pages ask you for this choice until y
 
 def _other_hosts(hosts: tuple[str, ...]) -> list[Sentence]:
     """Where a choice does not reach: `__Host-` cookies are of one host."""
-    text = "What you choose at another host does not hold at {host}: please choose there too."
+    text = N_("What you choose at another host does not hold at {host}: please choose there too.")
     named = enumerate(hosts, 1) if len(hosts) > 1 else ()
     return [Sentence(f"choices.host{index}", text, {"host": host}) for index, host in named]
 
 
-def _table(promise: Choices, *, leaving: bool) -> Table:
-    kept = ["how to treat links to other sites"] if leaving else []
-    kept += promise.categories
-    kept += [name.replace("_", " ") for name in promise.preferences]
-    head = ("Name", "What for", "How long", "Who reads it")
-    rows = [("__Host-privacy", f"Your choices: {', '.join(kept)}", "400 days", "this site only")]
+def _table(promise: Choices, telling: Telling) -> Table:
+    words, _ = telling.words, telling.words.text
+    kept = [_("how to treat links to other sites")] if telling.leaving else []
+    kept += [words.label(name) for name in (*promise.categories, *promise.preferences)]
+    head = (_("Name"), _("What for"), _("How long"), _("Who reads it"))
+    age = words.duration(COOKIE_MAX_AGE)
+    what = words.said(N_("Your choices: {kept}"), kept=", ".join(kept))
+    rows = [("__Host-privacy", what, age, _("this site only"))]
     if promise.categories:
-        what = "Your answers once more, so that a page can show or hide what they are about"
-        rows.append(("__Host-privacy-view", what, "400 days", "this site and its scripts"))
-    return Table("Cookies that we set" if promise.categories else "Cookie that we set", head, tuple(rows))
+        what = _("Your answers once more, so that a page can show or hide what they are about")
+        rows.append(("__Host-privacy-view", what, age, _("this site and its scripts")))
+    return Table(_("Cookies that we set") if promise.categories else _("Cookie that we set"), head, tuple(rows))
 
 
 class _Keeper(Keeper):

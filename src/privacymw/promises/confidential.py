@@ -3,12 +3,13 @@
 import posixpath
 import re
 from collections.abc import Iterable
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from privacymw.core import Exchange, Keeper
 from privacymw.headers import Context, Header, no_store, stricter_referrer
 from privacymw.kinds import setting
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
+from privacymw.words import N_
 
 
 def path_pattern(paths: Iterable[str]) -> re.Pattern[str]:
@@ -67,11 +68,15 @@ class Confidential(Promise, frozen=True, kw_only=True):
         return _Keeper(self) if self.paths else None
 
 
+ROLES: Final = (N_("covered entity"), N_("business associate"))
+"""What an organisation may be under HIPAA, as the page says it."""
+
+
 def _role(telling: Telling) -> Iterable[Sentence]:
     role = telling.organisation.role
     if not role:
         return
-    values = {"name": telling.name, "role": role}
+    values = {"name": telling.name, "role": telling.words.text(role)}
     by = telling.name
     yield Sentence(
         "confidential.role",

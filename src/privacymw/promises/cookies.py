@@ -8,11 +8,12 @@ from typing import Annotated, ClassVar, Final, Literal
 from privacymw.cookie import OURS
 from privacymw.core import Exchange, Keeper
 from privacymw.headers import Pair, Pairs, for_one_visitor
-from privacymw.kinds import in_words, setting
+from privacymw.kinds import setting
 from privacymw.promise import Promise, Section, Sentence, Services, Table, Telling
 from privacymw.registry import NECESSARY, READY, CookieEntry, Registry, check_entries
 from privacymw.routes import generalised
 from privacymw.setcookie import SetCookie, cookie_name, cookie_pairs, expiry, joined
+from privacymw.words import N_, Words
 
 
 def check_ready(words: tuple[str, ...]) -> None:
@@ -52,16 +53,16 @@ class Cookies(Promise, frozen=True, kw_only=True):
     def section(self, telling: Telling) -> Section | None:
         if not self.entries:
             return None
-        text = "Besides the cookie with your choices, this site sets the cookies in this table, and no others."
+        text = N_("Besides the cookie with your choices, this site sets the cookies in this table, and no others.")
         by = "" if self.guard == "enforce" else telling.name
         sentences = [Sentence("cookies.table", text, {}, by)]
         if self.guard == "report":
-            text = "We count cookies that are missing in it, by name and page, so that we can mend it."
+            text = N_("We count cookies that are missing in it, by name and page, so that we can mend it.")
             sentences.append(Sentence("cookies.report", text))
         for category in self.asks():
-            text = "Cookies for {category} are set and read only if you allow them. If you say no, we remove them."
-            sentences.append(Sentence(f"cookies.{category}", text, {"category": category}))
-        return Section("cookies", self.title, tuple(sentences), (_table(self.entries),))
+            text = N_("Cookies for {category} are set and read only if you allow them. If you say no, we remove them.")
+            sentences.append(Sentence(f"cookies.{category}", text, {"category": telling.words.label(category)}))
+        return Section("cookies", self.title, tuple(sentences), (_table(self.entries, telling.words),))
 
     def keeper(self, services: Services) -> Keeper | None:
         if self.guard == "off" and not self.asks():
@@ -69,15 +70,18 @@ class Cookies(Promise, frozen=True, kw_only=True):
         return (_BothWays if self.asks() or self.guard == "enforce" else _Keeper)(self, services)
 
 
-def _table(entries: tuple[CookieEntry, ...]) -> Table:
+def _table(entries: tuple[CookieEntry, ...], words: Words) -> Table:
+    _ = words.text
     rows = tuple(
-        (each.name, each.category, each.purpose, _lasts(each), each.provider or "this site") for each in entries
+        (each.name, words.label(each.category), _(each.purpose), _lasts(each, words), each.provider or _("this site"))
+        for each in entries
     )
-    return Table("Cookies of this site", ("Name", "Category", "What for", "How long", "Whose"), rows)
+    head = (_("Name"), _("Category"), _("What for"), _("How long"), _("Whose"))
+    return Table(_("Cookies of this site"), head, rows)
 
 
-def _lasts(entry: CookieEntry) -> str:
-    return "until you close the browser" if entry.seconds is None else in_words(entry.seconds)
+def _lasts(entry: CookieEntry, words: Words) -> str:
+    return words.text(N_("until you close the browser")) if entry.seconds is None else words.duration(entry.seconds)
 
 
 _NUMBER: Final = re.compile(r"[0-9]{4,}")

@@ -12,24 +12,25 @@ from privacymw import headers as rules
 from privacymw.core import Exchange, Keeper, Reply, not_allowed
 from privacymw.headers import Context, Header
 from privacymw.kinds import setting
-from privacymw.page import NO_INDEX, long_date
+from privacymw.page import NO_INDEX
 from privacymw.policy import Organisation, Site, Statement
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
+from privacymw.words import LANGUAGES, N_, Words
 
 CLAUSES: Final = {
-    "sites": "Who we are",
-    "confidential": "Patient information",
-    "statistics": "Usage information",
-    "choices": "Cookies and your choices",
-    "cookies": "Cookies of this site",
-    "addresses": "Your IP address",
-    "personal": "Personal information",
-    "outbound": "Links to other sites",
-    "transport": "Security measures",
-    "headers": "What we ask of your browser",
-    "signals": "Browser signals",
-    "mail": "Electronic mail",
-    "notice": "This notice",
+    "sites": N_("Who we are"),
+    "confidential": N_("Patient information"),
+    "statistics": N_("Usage information"),
+    "choices": N_("Cookies and your choices"),
+    "cookies": N_("Cookies of this site"),
+    "addresses": N_("Your IP address"),
+    "personal": N_("Personal information"),
+    "outbound": N_("Links to other sites"),
+    "transport": N_("Security measures"),
+    "headers": N_("What we ask of your browser"),
+    "signals": N_("Browser signals"),
+    "mail": N_("Electronic mail"),
+    "notice": N_("This notice"),
 }
 """Sections in page order; a statement may stand in each."""
 
@@ -64,7 +65,7 @@ class Notice(Promise, frozen=True, kw_only=True):
     def section(self, telling: Telling) -> Section:
         sentences = []
         if self.effective is not None:
-            values = {"date": long_date(self.effective)}
+            values = {"date": telling.words.date(self.effective)}
             sentences.append(Sentence("notice.effective", "This notice is effective {date}.", values, telling.name))
         sentences.append(
             Sentence(
@@ -97,15 +98,15 @@ def who_we_are(site: Site, organisation: Organisation) -> Section | None:
     return Section("sites", CLAUSES["sites"], tuple(sentences))
 
 
-def compiled(sections: Iterable[Section | None], statements: Iterable[Statement]) -> tuple[Section, ...]:
-    """The page's sections in order, each with what people state in it."""
+def compiled(sections: Iterable[Section | None], statements: Iterable[Statement], words: Words) -> tuple[Section, ...]:
+    """The page's sections in order and in a language, each with what people state in it."""
     found = {each.name: each for each in sections if each is not None}
     for index, each in enumerate(statements):
         section = found.get(each.section) or Section(each.section, CLAUSES[each.section], ())
         name = f"{each.section}.stated{index + 1}"
         sentence = Sentence(name, each.text.replace("{", "{{").replace("}", "}}"), {}, each.by, each.on)
         found[each.section] = msgspec.structs.replace(section, sentences=(*section.sentences, sentence))
-    return tuple(found[name] for name in CLAUSES if name in found)
+    return tuple(found[name].told(words) for name in CLAUSES if name in found)
 
 
 class _Keeper(Keeper):
@@ -116,11 +117,13 @@ class _Keeper(Keeper):
         self._services = services
         self._effective = promise.effective
         self._draft = promise.effective is None or services.site.mode != "on"
-        self._json = json.dumps(self._document(), ensure_ascii=False, indent=1).encode() + b"\n"
+        self._json = {each: self._written(each) for each in LANGUAGES}
         notice = self._answering("text/html", self._html)
         self.pages = {
             "notice": notice,
-            "notice.json": self._answering("application/json", lambda exchange: self._json),
+            "notice.json": self._answering(
+                "application/json", lambda exchange: self._json[services.pages.words(exchange).language]
+            ),
             "style.css": services.pages.file("style.css", "text/css"),
         }
         self.fallbacks = {services.site.prefix: lambda exchange: notice(exchange, "")}
@@ -149,28 +152,36 @@ class _Keeper(Keeper):
         return page
 
     def _html(self, exchange: Exchange) -> bytes:
-        organisation = self._services.organisation
+        services, organisation = self._services, self._services.organisation
+        words = services.pages.words(exchange)
         context = {
+            "page": "notice",
             "organisation": organisation,
             "draft": self._draft,
-            "introduction": _introduction(organisation),
-            "sections": self._services.sections,
+            "introduction": _introduction(organisation, words),
+            "sections": services.sections[words.language],
+            "written_in": services.site.language,
         }
-        return self._services.pages.render("notice.html", exchange, context)
+        return services.pages.render("notice.html", exchange, context)
 
-    def _document(self) -> Mapping[str, Any]:
+    def _written(self, language: str) -> bytes:
+        return json.dumps(self._document(language), ensure_ascii=False, indent=1).encode() + b"\n"
+
+    def _document(self, language: str) -> Mapping[str, Any]:
         organisation = msgspec.to_builtins(self._services.organisation)
         return {
+            "language": language,
             "organisation": organisation,
             "draft": self._draft,
             "effective": self._effective.isoformat() if self._effective else None,
-            "sections": [_section_document(each) for each in self._services.sections],
+            "sections": [_section_document(each) for each in self._services.sections[language]],
         }
 
 
-def _introduction(organisation: Organisation) -> str:
-    who = f"{organisation.name} tells" if organisation.name else "This page tells"
-    return f"{who} you here what this web site does with data about you."
+def _introduction(organisation: Organisation, words: Words) -> str:
+    if not organisation.name:
+        return words.text(N_("This page tells you here what this web site does with data about you."))
+    return words.said(N_("{name} tells you here what this web site does with data about you."), name=organisation.name)
 
 
 def _section_document(section: Section) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from privacymw.links import Links, Rules
 from privacymw.policy import check_hosts
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Telling
 from privacymw.url import Classifier
+from privacymw.words import N_
 
 
 class Outbound(Promise, frozen=True, kw_only=True):
@@ -42,28 +43,32 @@ class Outbound(Promise, frozen=True, kw_only=True):
 
     def section(self, telling: Telling) -> Section | None:
         told = {
-            "interstitial": "When you follow a link to another site, we show you a page first that names the "
-            "destination. From there you go on or stay.",
-            "annotate": "The text of a link to another site names the host to which it leads.",
+            "interstitial": N_(
+                "When you follow a link to another site, we show you a page first that names the destination. From "
+                "there you go on or stay."
+            ),
+            "annotate": N_("The text of a link to another site names the host to which it leads."),
         }
         if self.mode == "off":
             return None
         sentences = [Sentence("outbound.mode", told[self.mode])]
         if self.mode == "interstitial":
-            text = (
+            text = N_(
                 "Not covered are links that a program adds in your browser, forms that post, and links that are very "
                 "long or let whoever has them in."
             )
             sentences.append(Sentence("outbound.scope", text))
-            text = "You can ask on that page not to be shown it again. We keep no list of the links that you follow."
+            text = N_(
+                "You can ask on that page not to be shown it again. We keep no list of the links that you follow."
+            )
             sentences.append(Sentence("outbound.remember", text))
         if self.trusted:
             trusted = {
-                "interstitial": "Links to {hosts} lead there without such a page; their text names the host.",
-                "annotate": "This is so for links to {hosts} too, which we trust.",
+                "interstitial": N_("Links to {hosts} lead there without such a page; their text names the host."),
+                "annotate": N_("This is so for links to {hosts} too, which we trust."),
             }
             sentences.append(Sentence("outbound.trusted", trusted[self.mode], {"hosts": ", ".join(self.trusted)}))
-        text = "We do not answer for the content or the security of other sites. Please read their privacy notices."
+        text = N_("We do not answer for the content or the security of other sites. Please read their privacy notices.")
         sentences.append(Sentence("outbound.others", text, {}, telling.name))
         return Section("outbound", self.title, tuple(sentences))
 

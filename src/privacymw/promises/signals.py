@@ -12,6 +12,7 @@ from privacymw.decider import DNT, FOLLOWING, Decider
 from privacymw.headers import Pairs, opts_out
 from privacymw.kinds import setting
 from privacymw.promise import Promise, Section, Sentence, Services, Table, Telling
+from privacymw.words import N_, Words
 
 _DAY: Final[Pairs] = [("cache-control", "public, max-age=86400")]
 # Tracking Preference Expression 6.5.1: what hangs on a visitor stays out of shared caches.
@@ -59,20 +60,22 @@ class Signals(Promise, frozen=True, kw_only=True):
                 )
             )
             sentences.append(_DIFFERENCE)
-        return Section("signals", self.title, tuple(sentences), (_FOLLOWED,) if self.dnt == "honour" else ())
+        return Section(
+            "signals", self.title, tuple(sentences), (_followed(telling.words),) if self.dnt == "honour" else ()
+        )
 
     def _do_not_track(self) -> list[Sentence]:
         if self.dnt == "honour":
-            text = (
+            text = N_(
                 "Some browsers send “Do Not Track”. If yours does, and you have not answered here, we take it as a no "
                 "to what the table names. What you choose here goes first."
             )
-            where = "We tell your browser what holds for you, at the address /.well-known/dnt/."
+            where = N_("We tell your browser what holds for you, at the address /.well-known/dnt/.")
             return [Sentence("signals.dnt", text), Sentence("signals.dnt_status", where)]
-        text = "This site does not respond to “Do Not Track” signals: it behaves alike with and without one."
+        text = N_("This site does not respond to “Do Not Track” signals: it behaves alike with and without one.")
         sentences = [Sentence("signals.dnt", text)]
         if self.dnt == "disclose":
-            text = "It says so to browsers as well, at the address /.well-known/dnt/."
+            text = N_("It says so to browsers as well, at the address /.well-known/dnt/.")
             sentences.append(Sentence("signals.disclose", text))
         return sentences
 
@@ -80,9 +83,12 @@ class Signals(Promise, frozen=True, kw_only=True):
         return _Keeper(self, services)
 
 
-_FOLLOWED: Final = Table(
-    "What “Do Not Track” says no to here", ("Category",), tuple((each,) for each in sorted(FOLLOWING))
-)
+def _followed(words: Words) -> Table:
+    _ = words.text
+    rows = tuple((words.label(each),) for each in sorted(FOLLOWING))
+    return Table(_("What “Do Not Track” says no to here"), (_("Category"),), rows)
+
+
 _DIFFERENCE: Final = Sentence(
     "signals.difference",
     "We treat the two signals apart, for the law of some states gives weight to Global Privacy Control, while work on "

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Final, Literal
 from privacymw import headers as rules
 from privacymw.core import Exchange, Keeper, Reply, text_reply
 from privacymw.headers import Context, Header
-from privacymw.kinds import days, in_words, setting
+from privacymw.kinds import days, setting
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
 from privacymw.url import Hosts
+from privacymw.words import N_
 
 
 class Transport(Promise, frozen=True, kw_only=True):
@@ -31,8 +32,8 @@ class Transport(Promise, frozen=True, kw_only=True):
         if self.redirect == "off":
             return None
         text = {
-            "auto": "A request that reaches us without encryption, as our proxies tell us, is sent on to https.",
-            "on": "A request that reaches us without encryption is sent on to https.",
+            "auto": N_("A request that reaches us without encryption, as our proxies tell us, is sent on to https."),
+            "on": N_("A request that reaches us without encryption is sent on to https."),
         }
         sentences = [Sentence("transport.redirect", text[self.redirect])]
         if self.exempt:
@@ -149,16 +150,18 @@ class Headers(Promise, frozen=True, kw_only=True):
     def section(self, telling: Telling) -> Section | None:
         sentences = []
         if self._age:
-            values = {"age": in_words(self._age)}
-            text = "Once you were here by https, your browser keeps to https for {age} after each visit."
+            values = {"age": telling.words.duration(self._age)}
+            text = N_("Once you were here by https, your browser keeps to https for {age} after each visit.")
             sentences.append(Sentence("headers.hsts", text, values))
         if self.preset != "off":
-            text = "When you leave for another site, your browser tells it only which site you came from, not the page."
+            text = N_(
+                "When you leave for another site, your browser tells it only which site you came from, not the page."
+            )
             sentences.append(Sentence("headers.referrer", text))
-            text = "Files are taken for what we say they are, so that a picture cannot act as a program."
+            text = N_("Files are taken for what we say they are, so that a picture cannot act as a program.")
             sentences.append(Sentence("headers.nosniff", text))
         if self.preset == "strict":
-            text = (
+            text = N_(
                 "Unless a page says otherwise, your browser loads nothing from other sites, lets no other site frame "
                 "our pages, and gives us neither camera nor microphone nor location."
             )
