@@ -8,15 +8,16 @@ from typing import Any
 import flask
 import httpx
 import pytest
+from authlib.integrations.starlette_client import OAuth
 from flask.sessions import SecureCookieSessionInterface
 from starlette.applications import Starlette
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import demo
-from neighbours import page_cache
+from neighbours import Quiet, listening, page_cache
 from privacymw.asgi import PrivacyMiddleware
 from privacymw.flask import Privacy
 from servers import Server, gunicorn, uvicorn
@@ -86,31 +87,50 @@ def test_a_form_posted_by_a_sign_on_elsewhere_finds_its_session() -> None:
     assert posted.json == {"known": True}
 
 
+class TokenEndpoint(Quiet):
+    """The other half of a sign-on by OAuth: gives a token for whatever code it is shown."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        body = b'{"access_token": "t1", "token_type": "Bearer"}'
+        self.answer(200, [("content-type", "application/json"), ("content-length", str(len(body)))], body)
+
+
 @pytest.mark.usefixtures("enforced")
 def test_a_callback_finds_the_state_of_its_session_and_a_script_its_token() -> None:
-    async def login(request: Request) -> RedirectResponse:
-        request.session["state"] = "s1"
-        answer = RedirectResponse("https://idp.example/authorize?state=s1")
-        answer.set_cookie("XSRF-TOKEN", "t1", samesite="lax")
-        answer.set_cookie("tracker", "1")
-        return answer
+    with listening(TokenEndpoint) as port:
+        sign_on = OAuth().register(
+            "idp",
+            client_id="portal",
+            client_secret="of the tests",
+            authorize_url="https://idp.example/authorize",
+            access_token_url=f"http://127.0.0.1:{port}/token",
+        )
 
-    async def callback(request: Request) -> JSONResponse:
-        return JSONResponse({"known": request.query_params["state"] == request.session.get("state")})
+        async def login(request: Request) -> Response:
+            answer: Response = await sign_on.authorize_redirect(request, "https://app.example/callback")
+            answer.set_cookie("XSRF-TOKEN", "t1", samesite="lax")
+            answer.set_cookie("tracker", "1")
+            return answer
 
-    inner = Starlette(routes=[Route("/login", login), Route("/callback", callback)])
-    inner.add_middleware(SessionMiddleware, secret_key="of the tests")
-    asyncio.run(walk(PrivacyMiddleware(inner)))
+        async def callback(request: Request) -> JSONResponse:
+            return JSONResponse(await sign_on.authorize_access_token(request))
+
+        inner = Starlette(routes=[Route("/login", login), Route("/callback", callback)])
+        inner.add_middleware(SessionMiddleware, secret_key="of the tests")
+        asyncio.run(signs_on(PrivacyMiddleware(inner)))
 
 
-async def walk(app: Any) -> None:
+async def signs_on(app: Any) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://app.example") as client:
         answer = await client.get("/login")
         assert answer.headers["location"].startswith("https://idp.example/"), "the app's own redirect is left alone"
         token = next(line for line in answer.headers.get_list("set-cookie") if line.startswith("XSRF-TOKEN="))
         assert "httponly" not in token.lower(), "a script has to read it"
         assert set(client.cookies) == {"session", "XSRF-TOKEN"}, "nobody declared the other"
-        assert (await client.get("/callback?state=s1")).json() == {"known": True}
+        state = httpx.URL(answer.headers["location"]).params["state"]
+        back = await client.get("/callback", params={"code": "c1", "state": state})
+        assert back.json()["access_token"] == "t1", "the callback found the state that the login left"
 
 
 @pytest.mark.servers
