@@ -6,18 +6,20 @@ from functools import partial
 from typing import Any, Final
 
 from privacymw.address import is_private
-from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, Reply, text_reply
+from privacymw.core import BODILESS, Exchange, Job, Keeper, Outcome, text_reply
 from privacymw.forwarding import FORWARDED_NAMES, Forwarding
 from privacymw.headers import NOTHING, Context, HeaderSet, Pairs, for_one_visitor
 
 log = logging.getLogger("privacymw")
 
-REFUSAL: Final = Reply(
+# In both languages at once: what has failed cannot look up which one is wanted.
+REFUSAL: Final = text_reply(
     503,
-    (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), ("retry-after", "60")),
-    b"This page cannot be shown now without breaking a promise of the privacy policy.\n",
+    "This page cannot be shown now without breaking a promise of the privacy policy.\n"
+    "Esta página no se puede mostrar ahora sin romper una promesa de la política de privacidad.\n",
+    ("retry-after", "60"),
 )
-BROKEN: Final = text_reply(500, "This page cannot be shown now.\n")
+BROKEN: Final = text_reply(500, "This page cannot be shown now.\nEsta página no se puede mostrar ahora.\n")
 _BOTH: Final = (False, True)
 
 

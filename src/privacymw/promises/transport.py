@@ -89,7 +89,8 @@ def _came_by_https(exchange: Exchange) -> bool:
 def _redirect(exchange: Exchange, host: str) -> Reply:
     """To the same address by https; data that came in clear already is refused, not sent again."""
     if exchange.method not in ("GET", "HEAD"):
-        return text_reply(403, "This address takes requests over https only.\n")
+        told = "This address takes requests over https only.\nEsta dirección solo acepta peticiones por https.\n"
+        return text_reply(403, told)
     query = "?" + rules.quoted_query(exchange.query) if exchange.query else ""
     location = f"https://{host}{rules.quoted_path(exchange.root + exchange.path)}{query}"
     return Reply(308, (("location", location), ("cache-control", "no-store")), b"")
