@@ -79,11 +79,13 @@ def test_a_form_posted_by_a_sign_on_elsewhere_finds_its_session() -> None:
         return {"known": flask.request.form["RelayState"] == flask.session.get("relay")}
 
     client = app.test_client()
-    sent = client.get("/login", base_url="https://sp.example").headers["set-cookie"]
+    sent = client.get("/login", base_url="https://sp.example", buffered=True).headers["set-cookie"]
     assert "SameSite=None" in sent
     assert "Partitioned" in sent
     headers = {"Origin": "https://idp.example", "Sec-Fetch-Site": "cross-site"}
-    posted = client.post("/acs", base_url="https://sp.example", data={"RelayState": "r1"}, headers=headers)
+    posted = client.post(
+        "/acs", base_url="https://sp.example", data={"RelayState": "r1"}, headers=headers, buffered=True
+    )
     assert posted.json == {"known": True}
 
 
