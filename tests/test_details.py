@@ -75,7 +75,7 @@ def test_texts_are_remembered_for_a_while_and_bounded(told):
     details = Details(browser=True)
     details.warm()
     for number in range(1500):
-        details.of(None, f"Mozilla/5.0 Firefox/{number}", "")
+        details.agent(f"Mozilla/5.0 Firefox/{number}")
     assert details._agents.cache_info().currsize == 1024
     details.look()
     assert details._agents.cache_info().currsize == 1024
@@ -87,11 +87,12 @@ def test_texts_are_remembered_for_a_while_and_bounded(told):
 def test_nothing_is_loaded_that_is_not_asked_for():
     code = (
         "import sys; from privacymw.store.details import Details; details = Details(sites=('a.example',));"
-        "details.warm(); details.look(); print(details.of(None, 'Firefox/1', 'A.example:443'),"
+        "details.warm(); details.look();"
+        "print(details.agent('Firefox/1'), details.place(bytes(16)), details.site('A.example:443'),"
         "{'user_agents', 'ua_parser', 'maxminddb'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
-    assert done.stdout.strip() == "(None, None, None, None, None, 'a.example') set()"
+    assert done.stdout.strip() == "Agent(browser=None, system=None, device=None) (None, None) a.example set()"
 
 
 def environment():
@@ -104,7 +105,7 @@ def environment():
      ("", None), ("portal.example\n", None)],
 )  # fmt: skip
 def test_own_sites_alone_are_named(host, site):
-    assert Details(sites=("portal.example", "*.portal.example")).of(None, "", host)[-1] == site
+    assert Details(sites=("portal.example", "*.portal.example")).site(host) == site
 
 
 # --- countries and operators

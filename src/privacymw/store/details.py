@@ -1,7 +1,7 @@
 """What a row says beside the address: looked up by the writer, off the request."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,9 +12,6 @@ from privacymw.store.agents import UNKNOWN, Agent, reader
 _FORGET: Final = 600.0
 """Seconds after which texts of browsers and hosts are forgotten: what one visitor alone sends names them."""
 _HOSTS: Final = 256
-
-Told = tuple[str | None, str | None, str | None, str | None, int | None, str | None]
-"""Browser, system, device, country, AS, site: as in a row."""
 
 
 class Details:
@@ -51,17 +48,23 @@ class Details:
                 self._agents.cache_clear()
         return self._places.look()
 
-    def of(self, packed: bytes | None, agent: str, host: str) -> Told:
-        """What is known of a request."""
-        return (*self._agent(agent), *self._places.of(packed), self._site(host) if self._sites else None)
-
-    def _agent(self, text: str) -> Agent:
+    def agent(self, text: str) -> Agent:
+        """Browser, system and device of a `User-Agent`."""
         if not text or not self._browser:
             return UNKNOWN
         if self._agents is None:
             self.warm()
-        told: Callable[[str], Agent] = self._agents
-        return told(text)
+        told: Agent = self._agents(text)
+        return told
+
+    def place(self, packed: bytes | None) -> tuple[str | None, int | None]:
+        """Country and operator (AS) of an address."""
+        return self._places.of(packed)
+
+    def site(self, host: str) -> str | None:
+        """The own site of a `Host`."""
+        own: str | None = self._site(host) if self._sites and host else None
+        return own
 
     def _own(self, host: str) -> str | None:
         site = site_of(host, self._sites)

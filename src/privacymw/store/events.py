@@ -15,6 +15,7 @@ Event = tuple[int, bytes | None, str, str | None, int, int, str, str, str]
 """Unix time in ms, packed address or None, method, route or None, status, duration in µs, and as they were sent:
 the path where there is no route, `User-Agent` and `Host`, empty where they are not to be kept."""
 
+_Origin = tuple[bytes | None, bytes | None, str | None, int | None]
 _BATCH = 2000  # rows; written in one transaction of a few ms
 
 
@@ -35,20 +36,30 @@ class Sealer:
             seals = tuple(self._seal(lane, start) for lane in LANES)
             waiting = iter(members)
             while part := list(islice(waiting, _BATCH)):
-                yield Batch(start, [self._row(event, *seals) for event in part])
+                yield Batch(start, list(self._rows(part, *seals)))
 
-    def _row(self, event: Event, address: AddressSeal | None, net: AddressSeal | None) -> Row:
-        when, packed, method, route, status, duration, path, agent, host = event
-        raw = client = neighbors = None
-        if not route:
-            route = generalised(path)
-            raw = address.seal_path(path) if address and path != route else None
-        if packed is not None:
-            self.unsealed += address is None
-            client = address.seal(packed) if address else None
-            neighbors = net.seal(network(packed)) if net else None
-        told = self.details.of(packed, agent, host)
-        return Row(when, client, neighbors, method, route, status, duration, raw, *told)
+    def _rows(self, events: Iterable[Event], address: AddressSeal | None, net: AddressSeal | None) -> Iterator[Row]:
+        seen: dict[bytes | None, _Origin] = {}  # goes with these events, which hold the same addresses
+        agents, site_of = self.details.agent, self.details.site
+        for when, packed, method, route, status, duration, path, agent, host in events:
+            raw = None
+            if not route:
+                route = generalised(path)
+                raw = address.seal_path(path) if address and path != route else None
+            origin = seen.get(packed) or seen.setdefault(packed, self._origin(packed, address, net))
+            self.unsealed += address is None and packed is not None
+            client, neighbors, country, asn = origin
+            told = agents(agent)
+            yield Row(
+                when, client, neighbors, method, route, status, duration, raw, *told, country, asn, site_of(host)
+            )  # fmt: skip
+
+    def _origin(self, packed: bytes | None, address: AddressSeal | None, net: AddressSeal | None) -> _Origin:
+        if packed is None:
+            return None, None, None, None
+        client = address.seal(packed) if address else None
+        neighbors = net.seal(network(packed)) if net else None
+        return client, neighbors, *self.details.place(packed)
 
     def _seal(self, lane: str, start: int) -> AddressSeal | None:
         try:
