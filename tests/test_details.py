@@ -239,6 +239,30 @@ def test_a_path_is_gone_with_the_key_of_its_address(tmp_path):
     assert all(row.network for row in rows)
 
 
+FORKS = """
+import os, sys, time
+from privacymw.startup import start
+site = start({"PRIVACYMW_DATA": sys.argv[1]})
+time.sleep(float(sys.argv[2]))
+child = os.fork()
+journal = site.services.journal
+journal.put((time.time_ns() // 1_000_000, None, "GET", "/x", 200, 5, "", sys.argv[3], ""))
+flushed = journal.flush(10)
+if not child:
+    os._exit(not flushed)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flushed)
+"""
+
+
+@pytest.mark.parametrize("later", ["0", "0.02", "0.05", "0.1", "0.2"])
+def test_a_fork_in_the_midst_of_loading_is_survived(tmp_path, later):
+    """A preloading server forks as soon as the app is there; half an import would never end in the child."""
+    line = [sys.executable, "-W", "ignore", "-c", FORKS, str(tmp_path), later, FIREFOX]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, env=environment(), check=True)
+    assert done.stdout.strip() == "0 True"
+    assert [entry.browser for entry in open_log(tmp_path).rows()] == ["Firefox"] * 2
+
+
 def test_a_missing_file_stops_nothing_and_is_noted(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "privacymw.store"):
         site = portal("wsgi", data=str(tmp_path / "data"), addresses_geo_database="/none/a.mmdb")

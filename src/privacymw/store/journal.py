@@ -76,7 +76,8 @@ class Journal:
 
     def _run(self) -> None:
         with self._warming:
-            self._writer.warm()
+            if not self._still:
+                self._writer.warm()
         begun = time.monotonic()
         while not self._closed and not self._still:
             left = max(begun + self._interval - time.monotonic(), 0.005)
