@@ -58,6 +58,8 @@ ANOTHER = {
     "addresses_skip": "/static",
     "addresses_max_size": "2GB",
     "addresses_logged": "off",
+    "addresses_browser": "off",
+    "addresses_geo_database": "/usr/share/GeoIP/GeoLite2-Country.mmdb",
     "addresses_other_logs": "mask",
     "addresses_fail2ban": "off",
     "addresses_fail2ban_retention": "3d",
@@ -91,7 +93,6 @@ ONLY_WITH = {
     "choices_opt_out_countries": {"choices_model": "by-country"},
 }
 UNTOLD = {
-    "addresses_geo_database": "where countries are looked up; that they are is told with the model by-country",
     "addresses_epoch": "the limits are counted from an epoch's start, so that they hold whatever its length",
     "mode": "its dry run makes the page a draft, below",
     "data": "where our own files lie, which the page does not speak of",
@@ -134,7 +135,7 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_fail2ban", "language")
+OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_browser", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}
