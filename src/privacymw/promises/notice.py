@@ -15,7 +15,7 @@ from privacymw.kinds import setting
 from privacymw.page import NO_INDEX
 from privacymw.policy import Organisation, Site, Statement
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
-from privacymw.words import LANGUAGES, N_, Words
+from privacymw.words import N_, Words
 
 CLAUSES: Final = {
     "sites": N_("Who we are"),
@@ -117,12 +117,11 @@ class _Keeper(Keeper):
         self._services = services
         self._effective = promise.effective
         self._draft = promise.effective is None or services.site.mode != "on"
-        self._json = {each: self._written(each) for each in LANGUAGES}
         notice = self._answering("text/html", self._html)
         self.pages = {
             "notice": notice,
             "notice.json": self._answering(
-                "application/json", lambda exchange: self._json[services.pages.words(exchange).language]
+                "application/json", lambda exchange: self._written(services.pages.words(exchange).language)
             ),
             "style.css": services.pages.file("style.css", "text/css"),
         }
@@ -159,7 +158,7 @@ class _Keeper(Keeper):
             "organisation": organisation,
             "draft": self._draft,
             "introduction": _introduction(organisation, words),
-            "sections": services.sections[words.language],
+            "sections": services.sections(words.language),
             "written_in": services.site.language,
         }
         return services.pages.render("notice.html", exchange, context)
@@ -174,7 +173,7 @@ class _Keeper(Keeper):
             "organisation": organisation,
             "draft": self._draft,
             "effective": self._effective.isoformat() if self._effective else None,
-            "sections": [_section_document(each) for each in self._services.sections[language]],
+            "sections": [_section_document(each) for each in self._services.sections(language)],
         }
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from privacymw.errors import StoreError
 from privacymw.store.base import Batch, Row, Store
-from privacymw.store.keys import DAY, TERMS, Keys, Terms
+from privacymw.store.keys import Keys
 from privacymw.store.location import SQLITE, is_server
+from privacymw.store.terms import DAY, TERMS, Terms
 
 if TYPE_CHECKING:
     from privacymw.store.evidence import Log

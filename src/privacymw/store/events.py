@@ -37,7 +37,7 @@ class Sealer:
         when, packed, method, route, status, duration = event
         if packed is None:
             return Row(when, None, None, method, route, status, duration)
-        self.unsealed += address is None
+        self.unsealed += self._lacks(address, net)
         return Row(
             when,
             address(packed) if address else None,
@@ -47,6 +47,10 @@ class Sealer:
             status,
             duration,
         )
+
+    def _lacks(self, *seals: "_Token") -> bool:
+        """Whether a key is missing that the terms want."""
+        return any(lane in self._keys.terms.lanes and not seal for lane, seal in zip(LANES, seals, strict=True))
 
     def _token(self, lane: str, start: int) -> "_Token":
         try:

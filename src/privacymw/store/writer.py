@@ -81,6 +81,7 @@ class Writer:
             _log.warning("%d rows of the diagnostics log could not be stored before the end", lost)
         if lost := self.notes.give_up():
             _log.warning("%d records of decisions could not be stored before the end", lost)
+        self._try("lease", lambda: self.retention.close(self.heartbeat.owner))
         self._try("heartbeat", lambda: self._beat(dropped, closed=True))
         self._try("close", self._store.close)
 
