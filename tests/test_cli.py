@@ -88,8 +88,8 @@ def log_some(started: Started) -> None:
     assert journal is not None
     now = time.time_ns() // 1_000_000
     for status, address in ((200, "203.0.113.7"), (404, "203.0.113.8"), (500, "2001:db8::1"), (503, "203.0.113.7")):
-        journal.put((now, pack(address), "GET", "/members/{id}", status, 1500))
-    journal.put((now, None, "G\x1b[31mET", "/x\u202e\x07", 400, 10))
+        journal.put((now, pack(address), "GET", "/members/{id}", status, 1500, "", "", ""))
+    journal.put((now, None, "G\x1b[31mET", "/x\u202e\x07", 400, 10, "", "", ""))
     assert journal.flush()
 
 
@@ -317,7 +317,7 @@ def test_verify_breaks_when_all_writers_said_goodbye(tmp_path: Path) -> None:
     with site(tmp_path / "data") as started:
         journal = started.services.journal
         assert journal is not None
-        journal.put((time.time_ns() // 1_000_000, pack("100.64.0.7"), "GET", "/", 200, 5))
+        journal.put((time.time_ns() // 1_000_000, pack("100.64.0.7"), "GET", "/", 200, 5, "", "", ""))
         assert journal.flush()
         done = call("addresses", "verify", "--data", "data", cwd=tmp_path)
         assert done.code == 0, done.out

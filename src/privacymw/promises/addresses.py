@@ -151,8 +151,8 @@ class _Keeper(Keeper):
         self._below = tuple(each.rstrip("/") + "/" for each in promise.skip)
         self._sites = services.site.sites
         self._refusals = auth.KINDS if promise.fail2ban else {}
+        self.reads = ("host", "user-agent") if journal is not None else ("host",) if promise.fail2ban else ()
         if promise.fail2ban:
-            self.reads = ("host",)
             auth.keep_apart()
 
     def on_request(self, exchange: Exchange) -> None:
@@ -173,16 +173,31 @@ class _Keeper(Keeper):
         if exchange.confidential or path in self._skip or path.startswith(self._below):
             return
         duration = (time.perf_counter_ns() - exchange.started) // 1000
-        route = exchange.route or generalised(exchange.root + path)
-        packed = exchange.origin.packed
+        route, packed, headers = exchange.route or None, exchange.origin.packed, exchange.headers
         if self._put is not None:
             kept = packed if self._cut is None or packed is None else self._cut(packed)
-            self._put((time.time_ns() // 1_000_000, kept, exchange.method, route, exchange.status, duration))
+            self._put(
+                (
+                    time.time_ns() // 1_000_000,
+                    kept,
+                    exchange.method,
+                    route,
+                    exchange.status,
+                    duration,
+                    "" if route is not None else (exchange.root + path)[:_LONGEST],
+                    headers["user-agent"][:_LONGEST] if "user-agent" in headers else "",
+                    headers["host"][:_LONGEST] if "host" in headers else "",
+                )
+            )
         if exchange.status in self._refusals and packed is not None:
+            if route is None:
+                route = generalised(exchange.root + path)
             site = auth.site_of(exchange.headers.get("host", ""), self._sites)
             auth.tell(exchange.status, route, site, packed)
 
 
+_LONGEST = 512
+"""Characters of what a visitor sends: a full queue of longer ones would fill the memory."""
 _CHECKS = 1_000_000_000
 """Nanoseconds between two looks at the factory of log records."""
 

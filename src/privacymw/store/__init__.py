@@ -3,7 +3,7 @@
 store = open_store("sqlite:///privacymw-data/log.sqlite")
 keys = open_keys(Path("privacymw-data/keys"), Terms(retention=30 * DAY))
 journal = open_journal(store, keys, data=Path("privacymw-data"))     # overdue keys die here
-journal.put((when_ms, packed, "GET", "/members/{id}", 200, duration_us))
+journal.put((when_ms, packed, "GET", "/members/{id}", 200, duration_us, "", user_agent, host))
 
 log = open_log(Path("privacymw-data"))                               # in another process; makes nothing
 for entry in log.rows(limit=20): ...

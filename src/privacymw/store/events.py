@@ -5,11 +5,13 @@ from itertools import islice
 
 from privacymw.address import network
 from privacymw.errors import StoreError
+from privacymw.routes import generalised
 from privacymw.store.base import LANES, Batch, Row
 from privacymw.store.keys import Keys
 
-Event = tuple[int, bytes | None, str, str, int, int]
-"""Unix time in ms, packed address or None, method, route, status, duration in µs."""
+Event = tuple[int, bytes | None, str, str | None, int, int, str, str, str]
+"""Unix time in ms, packed address or None, method, route or None, status, duration in µs, and as they were sent:
+the path where there is no route, `User-Agent` and `Host`, empty where they are not to be kept."""
 
 _BATCH = 2000  # rows; written in one transaction of a few ms
 
@@ -34,7 +36,9 @@ class Sealer:
                 yield Batch(start, [self._row(event, *seals) for event in part])
 
     def _row(self, event: Event, address: "_Token", net: "_Token") -> Row:
-        when, packed, method, route, status, duration = event
+        when, packed, method, route, status, duration, path, _, _ = event
+        if route is None:
+            route = generalised(path)
         if packed is None:
             return Row(when, None, None, method, route, status, duration)
         self.unsealed += self._lacks(address, net)
@@ -61,7 +65,7 @@ class Sealer:
 
     def current(self, batch: Batch) -> Batch:
         """The batch as it may be stored now: a lane whose key has died while it waited is left out."""
-        sealed = [lane for place, lane in enumerate(LANES) if any(row[1 + place] for row in batch.rows)]
+        sealed = [lane for lane, has in zip(LANES, batch.lanes, strict=True) if has]
         return batch.without([lane for lane in sealed if self._keys.opening(lane, batch.epoch) is None])
 
 
