@@ -116,7 +116,7 @@ def open_journal(
         store: where rows go.
         keys: what addresses are sealed with.
         data: folder for signs of life; None: none are given.
-        capacity: events in the queue.
+        capacity: events in the queue; errors and refusals have a quarter more room, here and in the backlog.
         interval: seconds between two drains.
         backlog: sealed rows kept while the store does not answer.
         decisions: seconds for which records of decisions are kept, if shorter than what each says; None: that.

@@ -13,6 +13,7 @@ Event = tuple[int, bytes | None, str, str | None, int, int, str, str, str]
 """Unix time in ms, packed address or None, method, route or None, status, duration in µs, and as they were sent:
 the path where there is no route, `User-Agent` and `Host`, empty where they are not to be kept."""
 
+_NONE = (TypeError, ValueError, LookupError, AttributeError)  # what is no event must not take others with it
 _BATCH = 2000  # rows; written in one transaction of a few ms
 
 
@@ -23,17 +24,29 @@ class Sealer:
         self._keys = keys
         self.unsealed = 0
         """Rows whose address was left out for want of a key."""
+        self.lost = 0
+        """Events that are none."""
 
     def seal(self, events: Iterable[Event]) -> Iterator[Batch]:
         """The events as batches, one epoch each."""
         epochs: dict[int, list[Event]] = {}
         for event in events:
-            epochs.setdefault(self._keys.terms.start_of(event[0]), []).append(event)
+            try:
+                epochs.setdefault(self._keys.terms.start_of(event[0]), []).append(event)
+            except _NONE:
+                self.lost += 1
         for start, members in epochs.items():
             seals = tuple(self._token(lane, start) for lane in LANES)
             waiting = iter(members)
             while part := list(islice(waiting, _BATCH)):
-                yield Batch(start, [self._row(event, *seals) for event in part])
+                yield Batch(start, list(self._rows(part, *seals)))
+
+    def _rows(self, events: Iterable[Event], address: "_Token", net: "_Token") -> Iterator[Row]:
+        for event in events:
+            try:
+                yield self._row(event, address, net)
+            except _NONE:
+                self.lost += 1
 
     def _row(self, event: Event, address: "_Token", net: "_Token") -> Row:
         when, packed, method, route, status, duration, path, _, _ = event

@@ -49,6 +49,7 @@ class Log(Reader):
             self._canaries,
             self._heartbeat,
             self._counts,
+            self._missing,
             self._secure_delete,
             self._way,
             self._beside,
@@ -138,6 +139,10 @@ class Log(Reader):
         if lost := sum(beat.get("decisions_dropped", 0) for beat in beats(self.data)):
             text = f"{lost} records of decisions dropped in the last day: their receipts will find nothing"
             yield Finding("rows-decisions", text, True)
+
+    def _missing(self) -> Iterator[Finding]:
+        if count := self.missing():
+            yield Finding("rows-missing", f"{count} requests are missing in the log, as its rows tell", True)
 
     def _secure_delete(self) -> Iterator[Finding]:
         on = self.store.health().get("secure_delete")

@@ -13,7 +13,7 @@ from privacymw.store.retention import sweep
 class Entry(NamedTuple):
     """One request as a person reads it; `address` and `network` are text, None if not known any more.
 
-    `when` is Unix time in seconds, `duration` seconds.
+    `when` is Unix time in seconds, `duration` seconds. `dropped` requests before it are missing.
     """
 
     when: float
@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     route: str
     status: int
     duration: float
+    dropped: int = 0
 
     def __repr__(self) -> str:
         return f"Entry(when={self.when}, address=<hidden>, method={self.method!r}, status={self.status})"
@@ -60,8 +61,8 @@ class Reader:
         """
         asked = _wanted(address, network)
         query = Query(
-            since=None if since is None else round(since * 1000),
-            until=None if until is None else round(until * 1000),
+            since=_ms(since),
+            until=_ms(until),
             statuses=tuple(statuses),
             tokens=self._tokens(asked) if asked else None,
             limit=limit,
@@ -77,7 +78,12 @@ class Reader:
                 row.route,
                 row.status,
                 row.duration / 1_000_000,
+                row.dropped,
             )
+
+    def missing(self, *, since: float | None = None, until: float | None = None) -> int:
+        """How many requests of a time (Unix seconds) are missing in the log, as its rows tell."""
+        return sum(row.dropped for _, row in self.store.read(Query(_ms(since), _ms(until), losses=True)))
 
     def _open(self, lane: str, epoch: int, token: bytes | None) -> bytes | None:
         seal = self.keys.opening(lane, epoch) if token else None
@@ -97,6 +103,10 @@ class Reader:
         for _ in sweep(self.store, self.keys):
             time.sleep(0.002)  # the site's writers get their turn
         return died
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _wanted(client: str | None, net: str | None) -> dict[str, bytes]:
