@@ -63,6 +63,8 @@ ANOTHER = {
     "addresses_hold_since": "2900-02-01",
     "addresses_hold_until": "2900-07-01",
     "addresses_hold_reason": "a court has asked for the log",
+    "addresses_browser": "off",
+    "addresses_geo_database": "/usr/share/GeoIP/GeoLite2-Country.mmdb",
     "addresses_other_logs": "mask",
     "addresses_fail2ban": "off",
     "addresses_fail2ban_retention": "3d",
@@ -99,7 +101,6 @@ AT_ODDS = {  # what the base sets and a word forbids
     ("addresses_mode", "off"): {"addresses_hold_since": "", "addresses_hold_until": ""},
 }
 UNTOLD = {
-    "addresses_geo_database": "where countries are looked up; that they are is told with the model by-country",
     "addresses_epoch": "the limits are counted from an epoch's start, so that they hold whatever its length",
     "mode": "its dry run makes the page a draft, below",
     "data": "where our own files lie, which the page does not speak of",
@@ -142,7 +143,7 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_mode", "addresses_fail2ban", "language")
+OFF = ("choices_saved", "choices_recorded", "addresses_mode", "addresses_browser", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}

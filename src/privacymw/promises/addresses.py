@@ -14,7 +14,7 @@ from privacymw.logs import auth
 from privacymw.logs.records import CLIENT, Watch
 from privacymw.promise import Means, Promise, Section, Services, Telling
 from privacymw.promises import addresses_page, holds
-from privacymw.routes import generalised
+from privacymw.routes import generalised, site_of
 from privacymw.store import Terms
 from privacymw.store.journal import Journal
 
@@ -52,12 +52,17 @@ class Addresses(Promise, frozen=True, kw_only=True):
         int, setting("The log's size on disk; beyond it the oldest rows go first.", "size", ge=1_000_000)
     ] = 1_000_000_000
     geo_database: Annotated[
-        str,
+        tuple[str, ...],
         setting(
-            "A MaxMind DB file with countries, for PRIVACYMW_CHOICES_MODEL=by-country.",
-            example="/usr/share/GeoIP/GeoLite2-Country.mmdb",
+            "MaxMind DB files with countries or network operators (AS), for the log and "
+            "PRIVACYMW_CHOICES_MODEL=by-country.",
+            "list",
+            example="/usr/share/GeoIP/GeoLite2-Country.mmdb, /usr/share/GeoIP/GeoLite2-ASN.mmdb",
         ),
-    ] = ""
+    ] = ()
+    browser: Annotated[
+        bool, setting("Whether the log says which browser, system and kind of device it was.", "switch")
+    ] = True
     hold_since: Annotated[
         datetime.date | None,
         setting("A legal hold: what was logged from this day on (UTC) is kept, whatever its retention.", "date"),
@@ -151,7 +156,11 @@ class _Keeper(Keeper):
         self._below = tuple(each.rstrip("/") + "/" for each in promise.skip)
         self._sites = services.site.sites
         self._refusals = auth.KINDS if promise.fail2ban else {}
-        self.reads = ("host", "user-agent") if journal is not None else ("host",) if promise.fail2ban else ()
+        wanted = {
+            "host": promise.fail2ban or (journal is not None and bool(self._sites)),
+            "user-agent": promise.browser and journal is not None,
+        }
+        self.reads = tuple(name for name, asked in wanted.items() if asked)
         if promise.fail2ban:
             auth.keep_apart()
 
@@ -192,7 +201,7 @@ class _Keeper(Keeper):
         if exchange.status in self._refusals and packed is not None:
             if route is None:
                 route = generalised(exchange.root + path)
-            site = auth.site_of(exchange.headers.get("host", ""), self._sites)
+            site = site_of(exchange.headers.get("host", ""), self._sites)
             auth.tell(exchange.status, route, site, packed)
 
 

@@ -84,6 +84,7 @@ def told(promise: "Addresses", telling: Telling) -> Section:
         return Section("addresses", promise.title, (Sentence("addresses.none", text), *_others(promise, telling)))
     sentences = (
         Sentence("addresses.what", _WHAT[promise.mode]),
+        *_details(promise, telling),
         Sentence(
             "addresses.why",
             "We use this to find out what is wrong with our server, and to run the site.",
@@ -96,6 +97,26 @@ def told(promise: "Addresses", telling: Telling) -> Section:
         *_others(promise, telling),
     )
     return Section("addresses", promise.title, sentences, (_table(promise, telling),))
+
+
+def _details(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
+    """What is logged beside the address; what follows from an address only where there is one."""
+    if promise.browser:
+        text = N_(
+            "We also log the names of your browser and its system, and if it is a computer, a phone, a tablet or a "
+            "robot."
+        )
+        yield Sentence("addresses.browser", text)
+    if promise.geo_database and promise.mode != "none":
+        text = N_(
+            "We add the country of your address and the operator of its network, if files on our own server know them."
+        )
+        yield Sentence("addresses.country", text)
+    if telling.site.sites:
+        yield Sentence("addresses.site", N_("The log says which of our sites was asked."))
+    if promise.mode == "whole":
+        text = N_("If no kind of page is known, we log the path too, encrypted with the key of your address.")
+        yield Sentence("addresses.path", text)
 
 
 def _times(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
@@ -165,15 +186,22 @@ def _others(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
 
 def _table(promise: "Addresses", telling: Telling) -> Table:
     _ = telling.words.text
-    times = {
-        _("Address"): promise.retention,
-        _("Network of the address"): promise.longest if promise.network_retention is not None else promise.retention,
-        _("Time, method, kind of page, status, duration"): promise.longest,
-    }
-    rows = [(what, _("the same"), _until(seconds, promise, telling)) for what, seconds in times.items()]
-    kept = rows[{"whole": 0, "network": 1, "none": 2}[promise.mode] :]
-    kept[0] = (kept[0][0], _("to diagnose faults, to run the site"), kept[0][2])
-    return Table(_("What the log holds"), (_("What"), _("What for"), _("At most how long")), tuple(kept))
+    whole, network = promise.mode == "whole", promise.longest
+    if whole and promise.network_retention is None:
+        network = promise.retention
+    held = (
+        (whole, N_("Address"), promise.retention),
+        (whole, N_("Path of a page of no known kind"), promise.retention),
+        (promise.mode != "none", N_("Network of the address"), network),
+        (True, N_("Time, method, kind of page, status, duration"), promise.longest),
+        (promise.browser, N_("Browser, system, kind of device"), promise.longest),
+        (bool(promise.geo_database) and promise.mode != "none", N_("Country, network operator"), promise.longest),
+        (bool(telling.site.sites), N_("Site"), promise.longest),
+    )
+    first, *more = [(_(what), _until(seconds, promise, telling)) for logged, what, seconds in held if logged]
+    rows = [(first[0], _("to diagnose faults, to run the site"), first[1])]
+    rows += [(what, _("the same"), time) for what, time in more]
+    return Table(_("What the log holds"), (_("What"), _("What for"), _("At most how long")), tuple(rows))
 
 
 def _until(seconds: int, promise: "Addresses", telling: Telling) -> str:

@@ -50,6 +50,7 @@ class Log(Reader):
             self._heartbeat,
             self._counts,
             self._missing,
+            self._places,
             self._secure_delete,
             self._way,
             self._beside,
@@ -143,6 +144,11 @@ class Log(Reader):
     def _missing(self) -> Iterator[Finding]:
         if count := self.missing():
             yield Finding("rows-missing", f"{count} requests are missing in the log, as its rows tell", True)
+
+    def _places(self) -> Iterator[Finding]:
+        if any("places" in beat.get("troubles", ()) for beat in beats(self.data) if not beat.get("closed")):
+            text = "a file of PRIVACYMW_ADDRESSES_GEO_DATABASE cannot be read: rows may lack country or operator"
+            yield Finding("rows-places", text, True)
 
     def _secure_delete(self) -> Iterator[Finding]:
         on = self.store.health().get("secure_delete")
