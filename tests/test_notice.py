@@ -39,6 +39,8 @@ BASE = {
     "addresses_network_retention": "60d",
     "cookies_ready": "session",
     "addresses_fail2ban": "on",
+    "addresses_hold_since": "2900-01-01",
+    "addresses_hold_until": "2900-06-01",
 }
 ANOTHER = {
     "confidential_paths": "/members",
@@ -57,7 +59,10 @@ ANOTHER = {
     "addresses_network_retention": "90d",
     "addresses_skip": "/static",
     "addresses_max_size": "2GB",
-    "addresses_logged": "off",
+    "addresses_mode": "none",
+    "addresses_hold_since": "2900-02-01",
+    "addresses_hold_until": "2900-07-01",
+    "addresses_hold_reason": "a court has asked for the log",
     "addresses_browser": "off",
     "addresses_geo_database": "/usr/share/GeoIP/GeoLite2-Country.mmdb",
     "addresses_other_logs": "mask",
@@ -91,6 +96,9 @@ REPORTS = {"security_contact": "mailto:a@example.org", "security_expires": "2026
 ONLY_WITH = {
     **dict.fromkeys(("security_contact", "security_expires", "security_policy", "security_languages"), REPORTS),
     "choices_opt_out_countries": {"choices_model": "by-country"},
+}
+AT_ODDS = {  # what the base sets and a word forbids
+    ("addresses_mode", "off"): {"addresses_hold_since": "", "addresses_hold_until": ""},
 }
 UNTOLD = {
     "addresses_epoch": "the limits are counted from an epoch's start, so that they hold whatever its length",
@@ -128,14 +136,14 @@ WORDS = [each for group in GROUPS for each in fields(group) if each.words]
 def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
     name = field.variable.removeprefix(P).lower()
     if name not in UNTOLD:
-        pages = [str(sections(**{**BASE, name: word})) for word in field.words]
+        pages = [str(sections(**{**BASE, **AT_ODDS.get((name, word), {}), name: word})) for word in field.words]
         assert len(set(pages)) == len(field.words)
 
 
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_browser", "addresses_fail2ban", "language")
+OFF = ("choices_saved", "choices_recorded", "addresses_mode", "addresses_browser", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}
@@ -148,7 +156,15 @@ MODES = [
 ]
 POLICIES = [
     sections(Means(secret=secret, store=store), **{**base, **mode})
-    for base in ({}, {"addresses_other_logs": "off"}, BASE, EVERY, {**BASE, **SIGNALS})
+    for base in (
+        {},
+        {"addresses_other_logs": "off", "addresses_mode": "network"},
+        {"addresses_mode": "none"},
+        BASE,
+        EVERY,
+        {**BASE, **SIGNALS, "addresses_mode": "network"},
+        {**BASE, "addresses_mode": "none"},
+    )
     for mode in MODES
     for secret in (True, False)
     for store in (True, False)
@@ -232,7 +248,7 @@ OUTBOUND = {"outbound.mode", "outbound.scope", "outbound.remember"}
         (True, True, {"outbound_mode": "annotate"}, {"choices.none"}, {"choices.cookie", "outbound.remember"}),
         (True, True, {"outbound_mode": "off"}, {"choices.none"}, {"outbound.mode", "outbound.others"}),
         (True, True, {"choices_saved": "off"}, {"choices.none"}, {"choices.cookie"}),
-        (True, True, {"addresses_logged": "off"}, {"addresses.none"}, {"addresses.retention"}),
+        (True, True, {"addresses_mode": "off"}, {"addresses.none"}, {"addresses.retention"}),
         (True, True, {"addresses_other_logs": "off"}, {"addresses.others"}, {"addresses.masked", "addresses.counted"}),
         (True, True, {"addresses_other_logs": "mask"}, {"addresses.masked"}, {"addresses.counted"}),
         (True, False, {"addresses_fail2ban": "on"}, {"addresses.none", "addresses.fail2ban"}, {"addresses.masked"}),

@@ -5,7 +5,9 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -46,6 +48,11 @@ log = logging.getLogger("privacymw")
 
 GROUPS: Final[tuple[type[Group], ...]] = (Site, Organisation, *PROMISES)
 """All settings, in the order of the settings table."""
+
+
+def today_in_utc() -> date:
+    """The day."""
+    return datetime.now(UTC).date()
 
 
 class Policy(NamedTuple):
@@ -113,7 +120,7 @@ class Policy(NamedTuple):
         """Whether something is to be kept in a store: addresses, or records of what visitors decide."""
         choices = self.choices
         decides = choices.saved and bool(choices.categories or self.asks)
-        return self.addresses.logged or (choices.recorded and decides)
+        return self.addresses.mode != "off" or (choices.recorded and decides)
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -135,6 +142,12 @@ class Policy(NamedTuple):
         """The cookies that the promises declare."""
         return tuple(entry for each in self.promises for entry in each.entries)
 
+    def warn(self) -> None:
+        """Log what the operator should hear at a start today."""
+        remarks = (remark for each in self.promises for remark in each.remarks(today_in_utc()))
+        for warning in (*self.settings.warnings, *remarks):
+            log.warning(warning)
+
     def decider(self, cookie: PreferenceCookie | None) -> Decider:
         """What decides for visitors, by the promises in force.
 
@@ -144,11 +157,17 @@ class Policy(NamedTuple):
         country = by_country(self.addresses.geo_database, needed=self.choices.model == "by-country")
         return self.choices.decider(cookie, self.entries, country, dnt=self.signals.dnt == "honour")
 
-    def sections(self, language: str = "") -> tuple[Section, ...]:
-        """The page's sections, in order; in the site's own language, where none is named."""
+    def sections(self, language: str = "", today: date | None = None) -> tuple[Section, ...]:
+        """The page's sections, in order, as they stand on a day (UTC); in the site's own language by default."""
         words = Words(language or self.site.language)
-        apart = keys_apart(self.site)
-        telling = Telling(self.site, self.organisation, keys_apart=apart, leaving=self.leaving, words=words)
+        telling = Telling(
+            self.site,
+            self.organisation,
+            keys_apart=keys_apart(self.site),
+            leaving=self.leaving,
+            today=today or today_in_utc(),
+            words=words,
+        )
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
         return compiled(sections, statements, words)
@@ -181,9 +200,9 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         StoreError: the data folder, the keys or the store cannot be used.
     """
     policy = Policy.from_env(environ, **declared)
-    for warning in policy.settings.warnings:
-        log.warning(warning)
+    policy.warn()
     folder = _folder(policy.site, environ)
+    place = policy.log_place(folder.path) if folder is not None else None
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = secret_keys(policy.site, folder)
@@ -210,7 +229,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         gpc=bool(policy.signals.gpc),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
-        sections={each: policy.sections(each) for each in LANGUAGES},
+        sections=daily(policy),
     )
     keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
     keepers += [BarKeeper(pages), LanguageKeeper(pages, keepers, standing=policy.site.mode == "off")]
@@ -228,8 +247,14 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         count=tally.count,
         close=close,
     )
-    announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
+    announce(policy.settings, folder, place)
     return Started(policy, services, pipeline)
+
+
+def daily(policy: Policy, today: Callable[[], date] = today_in_utc) -> Callable[[str], tuple[Section, ...]]:
+    """The page in a language, made anew when a day begins: what holds until a day ends on it without a restart."""
+    made = lru_cache(2 * len(LANGUAGES))(policy.sections)
+    return lambda language: made(language, today())
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:

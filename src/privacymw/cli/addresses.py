@@ -25,13 +25,17 @@ def rows(options: Namespace) -> int:
     query = {name: getattr(options, name) for name in names}
     with site.log() as log:
         entries = list(log.rows(statuses=options.status, limit=options.limit or None, **query))
+        cut = bool(entries) and len(entries) == options.limit
+        missing = log.missing(since=entries[0].when if cut else options.since, until=options.until)
     if options.json:
         show.document([entry._asdict() for entry in entries])
     elif entries:
         _table([_cells(entry) for entry in entries])
     else:
         show.told(f"no request matches in {site.folder}")
-    if entries and len(entries) == options.limit:
+    if missing:
+        show.told(f"{missing} requests of this time are missing: more came at once than the log could take")
+    if cut:
         show.told(f"the newest {options.limit} are shown; --limit 0 shows all")
     return 0
 
@@ -118,4 +122,4 @@ def _names(counts: "Mapping[str, int]") -> str:
 def _result(finding: "Finding") -> str:
     if not finding.held:
         return "BROKEN"
-    return "note" if finding.code.startswith(("rows-", "keys-", "logs-counted", "logs-unwatched")) else "held"
+    return "note" if finding.code.startswith(("rows-", "keys-", "hold-", "logs-counted", "logs-unwatched")) else "held"

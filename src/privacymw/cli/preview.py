@@ -53,7 +53,6 @@ def _lines(policy: "Policy", environ: Mapping[str, str]) -> list[str]:
 def _services(policy: "Policy") -> "Services":
     from privacymw.page import Pages
     from privacymw.promise import Services
-    from privacymw.words import LANGUAGES
 
     site = policy.site
     return Services(
@@ -61,7 +60,7 @@ def _services(policy: "Policy") -> "Services":
         organisation=policy.organisation,
         count=lambda kind, name: None,
         pages=Pages(site.prefix, site.templates, language=site.language),
-        sections={each: policy.sections(each) for each in LANGUAGES},
+        sections=policy.sections,
     )
 
 

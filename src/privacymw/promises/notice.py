@@ -18,7 +18,7 @@ from privacymw.kinds import setting
 from privacymw.page import NO_INDEX
 from privacymw.policy import Organisation, Site, Statement
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
-from privacymw.words import LANGUAGES, N_, Words
+from privacymw.words import N_, Words
 
 CLAUSES: Final = {
     "sites": N_("Who we are"),
@@ -141,7 +141,7 @@ class _Keeper(Keeper):
         notice = self._answering("text/html", self._html)
         self.pages = {
             "notice": notice,
-            **{f"notice.{name}": self._fixed_form(kind, make) for name, (kind, make) in self._forms().items()},
+            **{f"notice.{name}": self._other_form(kind, make) for name, (kind, make) in self._forms().items()},
             "style.css": services.pages.file("style.css", "text/css"),
         }
         self.fallbacks = {services.site.prefix: lambda exchange: notice(exchange, "")}
@@ -161,9 +161,8 @@ class _Keeper(Keeper):
             "txt": ("text/plain", partial(self._plain, plain.text)),
         }
 
-    def _fixed_form(self, kind: str, make: Callable[[str], str]) -> Callable[[Exchange, str], Reply | None]:
-        made = {each: make(each).encode() for each in LANGUAGES}
-        return self._answering(kind, lambda exchange: made[self._services.pages.words(exchange).language])
+    def _other_form(self, kind: str, make: Callable[[str], str]) -> Callable[[Exchange, str], Reply | None]:
+        return self._answering(kind, lambda exchange: make(self._services.pages.words(exchange).language).encode())
 
     def _answering(self, kind: str, body: Callable[[Exchange], bytes]) -> Callable[[Exchange, str], Reply | None]:
         """A page handler that answers a known validator with 304 (RFC 9110 13.1.2)."""
@@ -191,7 +190,7 @@ class _Keeper(Keeper):
             "organisation": organisation,
             "draft": self._draft,
             "introduction": _introduction(organisation, words),
-            "sections": services.sections[words.language],
+            "sections": services.sections(words.language),
             "written_in": services.site.language,
             "forms": tuple(self._forms()),
         }
@@ -201,7 +200,7 @@ class _Keeper(Keeper):
         words, organisation = Words(language), self._services.organisation
         lead = [*([plain.draft(words)] if self._draft else []), _introduction(organisation, words)]
         title = " - ".join(filter(None, (words.text("Privacy notice"), organisation.name)))
-        return form(title, lead, self._services.sections[language], words)
+        return form(title, lead, self._services.sections(language), words)
 
     def _json(self, language: str) -> str:
         return json.dumps(self._document(language), ensure_ascii=False, indent=1) + "\n"
@@ -213,7 +212,7 @@ class _Keeper(Keeper):
             "organisation": organisation,
             "draft": self._draft,
             "effective": self._effective.isoformat() if self._effective else None,
-            "sections": [_section_document(each) for each in self._services.sections[language]],
+            "sections": [_section_document(each) for each in self._services.sections(language)],
         }
 
 

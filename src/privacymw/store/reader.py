@@ -68,8 +68,8 @@ class Reader:
         """
         asked = _wanted(address, network)
         query = Query(
-            since=None if since is None else round(since * 1000),
-            until=None if until is None else round(until * 1000),
+            since=_ms(since),
+            until=_ms(until),
             statuses=tuple(statuses),
             tokens=self._tokens(asked) if asked else None,
             limit=limit,
@@ -93,6 +93,10 @@ class Reader:
             *row[8:],
         )
 
+    def missing(self, *, since: float | None = None, until: float | None = None) -> int:
+        """How many requests of a time (Unix seconds) are missing in the log, as its rows tell."""
+        return sum(row.dropped for _, row in self.store.read(Query(_ms(since), _ms(until), losses=True)))
+
     def _open(self, lane: str, epoch: int, token: bytes | None) -> bytes | None:
         seal = self.keys.opening(lane, epoch) if token else None
         return seal.open(token) if seal and token else None
@@ -111,6 +115,10 @@ class Reader:
         for _ in sweep(self.store, self.keys):
             time.sleep(0.002)  # the site's writers get their turn
         return died
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _wanted(client: str | None, net: str | None) -> dict[str, bytes]:
