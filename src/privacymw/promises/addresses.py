@@ -112,18 +112,21 @@ class Addresses(Promise, frozen=True, kw_only=True):
                 "Your address can be read for at most {retention} while the site runs; if the site stands still by "
                 "then, until its next start. Then its key is destroyed, and the entries go.",
                 values,
+                facts={"seconds": self.retention},
             ),
         ]
         if self.network_retention is not None:
             network = {"network": words.duration(self.network_retention)}
             text = N_("The network that your address belongs to can be read for at most {network}.")
-            sentences.append(Sentence("addresses.network", text, network))
+            facts = {"seconds": self.network_retention}
+            sentences.append(Sentence("addresses.network", text, network, facts=facts))
         if self.skip:
             text = N_("Requests for {paths} are not logged.")
-            sentences.append(Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}))
+            values, paths = {"paths": ", ".join(self.skip)}, {"paths": self.skip}
+            sentences.append(Sentence("addresses.skip", text, values, facts=paths))
         size = {"size": KINDS["size"].show(self.max_size)}
         text = N_("The log takes at most {size} on a disk; beyond that the oldest entries go first.")
-        sentences.append(Sentence("addresses.size", text, size))
+        sentences.append(Sentence("addresses.size", text, size, facts={"bytes": self.max_size}))
         if telling.keys_apart:
             text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
             sentences.append(Sentence("addresses.keys", text))

@@ -82,8 +82,9 @@ class Notice(Promise, frozen=True, kw_only=True):
     def section(self, telling: Telling) -> Section:
         sentences = []
         if self.effective is not None:
-            values = {"date": telling.words.date(self.effective)}
-            sentences.append(Sentence("notice.effective", "This notice is effective {date}.", values, telling.name))
+            values, facts = {"date": telling.words.date(self.effective)}, {"date": self.effective.isoformat()}
+            text = N_("This notice is effective {date}.")
+            sentences.append(Sentence("notice.effective", text, values, telling.name, facts=facts))
         sentences.append(
             Sentence(
                 "notice.change",
@@ -108,7 +109,8 @@ def who_we_are(site: Site, organisation: Organisation) -> Section | None:
         return None
     sentences = [Sentence("sites.scope", "This notice is for the web sites that {name} runs.", {"name": by}, by)]
     if site.sites:
-        sentences.append(Sentence("sites.hosts", "These are: {hosts}.", {"hosts": ", ".join(site.sites)}, by))
+        values, facts = {"hosts": ", ".join(site.sites)}, {"hosts": site.sites}
+        sentences.append(Sentence("sites.hosts", N_("These are: {hosts}."), values, by, facts=facts))
     if organisation.contact:
         values = {"contact": organisation.contact}
         sentences.append(Sentence("sites.contact", "Please send questions to {contact}.", values, by))
@@ -232,6 +234,7 @@ def _section_document(section: Section) -> Mapping[str, Any]:
                 "name": each.name,
                 "text": each.text,
                 "kind": "kept" if each.kept else "stated",
+                "values": msgspec.to_builtins(each.facts),
                 **({} if each.kept else {"by": each.by, "on": each.on.isoformat() if each.on else None}),
             }
             for each in section.sentences
