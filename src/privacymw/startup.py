@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from privacymw import honesty
 from privacymw.bar import BarKeeper
 from privacymw.cookie import PreferenceCookie
 from privacymw.countries import by_country
@@ -149,8 +150,19 @@ class Policy(NamedTuple):
         apart = keys_apart(self.site)
         telling = Telling(self.site, self.organisation, keys_apart=apart, leaving=self.leaving, words=words)
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
-        statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
-        return compiled(sections, statements, words)
+        made = compiled(sections, self.notice.statements, words)
+        own = words.language == self.site.language
+        return self.notice.worded(made, [each.name for each in self.entries]) if own else made
+
+    @property
+    def notice(self) -> Notice:
+        """The promise about the page itself."""
+        return next(each for each in self.promises if isinstance(each, Notice))
+
+    @property
+    def dishonest(self) -> dict[str, str]:
+        """Other words for sentences that are not used, by the sentence's name, and why."""
+        return honesty.faults(self.notice.wording, self.sections(), [each.name for each in self.entries])
 
 
 def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:
@@ -180,8 +192,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         StoreError: the data folder, the keys or the store cannot be used.
     """
     policy = Policy.from_env(environ, **declared)
-    for warning in policy.settings.warnings:
-        log.warning(warning)
+    _warn(policy)
     folder = _folder(policy.site, environ)
     tally = Tally(folder)
     journal = _journal(policy, folder)
@@ -229,6 +240,13 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     )
     announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
     return Started(policy, services, pipeline)
+
+
+def _warn(policy: Policy) -> None:
+    for warning in policy.settings.warnings:
+        log.warning(warning)
+    for name, why in policy.dishonest.items():
+        log.warning("PRIVACYMW_NOTICE_WORDING: other words for %s are not used: %s", name, why)
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
