@@ -105,6 +105,21 @@ def test_published_words_stay_whatever_the_settings_say(face: str, publisher: Pu
     assert 'rel="privacy-policy"' in header(site.ask(), "link")
 
 
+def test_a_start_asks_for_no_day_where_one_is_published(publisher: Publisher, caplog: Any) -> None:
+    def told() -> str:
+        caplog.clear()
+        start(environ(**publisher.settings)).pipeline.close()
+        return str(caplog.text)
+
+    with caplog.at_level(logging.WARNING):
+        assert "PRIVACYMW_NOTICE_EFFECTIVE=" in told()
+        publisher.publish()
+        publisher.settings["organisation_role"] = "covered entity"  # else the same start is not told twice
+        text = told()
+    assert "PRIVACYMW_TRUSTED_PROXIES=" in text
+    assert "PRIVACYMW_NOTICE_EFFECTIVE=" not in text
+
+
 @faces
 def test_in_observe_nothing_published_is_claimed(face: str, publisher: Publisher) -> None:
     publisher.publish("--effective", "2026-01-31")
