@@ -41,6 +41,7 @@ VERBS = [
     ["notice", "publish"],
     ["notice", "list"],
     ["notice", "diff"],
+    ["notice", "adopt"],
     ["notice", "render"],
     ["run"],
 ]

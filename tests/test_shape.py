@@ -35,7 +35,7 @@ FLOORS: list[list[set[str]]] = [
         {"folder", "policy", "questions", "receipt"},
         {"ballot", "decider", "keyring", "logplace", "recorder"},
         {"bar", "holding", "languages", "promise", "running", "tally", "visitor", "wellknown"},
-        {"choosing", "embeds", "honesty", "leaving", "plain", "versions"},
+        {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "versions"},
         {"edition"},
         {"archive"},
     ],

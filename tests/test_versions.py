@@ -376,3 +376,46 @@ def test_a_change_of_what_is_done_is_told_from_one_of_words(before: Any, after: 
 def test_nothing_changes_by_itself() -> None:
     page = [Section("x", "X", (Sentence("x.a", "One."),))]
     assert changes(page, page) == []
+
+
+# --- a text that was approved before
+
+APPROVED = """Privacy Policy
+
+# Your address
+We use your IP address to help diagnose problems with our server.
+
+Do Not Track
+We do not respond to "do not track" signals.
+Personal data
+We do not sell "any" personal information \\ data about you.
+"""
+
+
+def test_an_approved_text_is_bound_to_what_keeps_it(publisher: Publisher, tmp_path: Path) -> None:
+    (tmp_path / "policy.txt").write_text(APPROVED)
+    code, out, _ = publisher.run("adopt", str(tmp_path / "policy.txt"), "--json")
+    found = json.loads(out)
+    assert code == 0
+    bound = [(each["section"], each["sentence"], each["kept"]) for each in found["bindings"]]
+    assert bound == [("addresses", "addresses.why", False), ("signals", "signals.dnt", True), ("personal", None, False)]
+    assert "addresses.retention" in found["untold"]
+    assert "signals.dnt" not in found["untold"]
+    out, err = publisher.run("adopt", str(tmp_path / "policy.txt"))[1:]
+    assert "[signals.dnt] We do not respond" in out
+    assert "A person has to confirm each line." in err
+
+
+def test_what_nothing_keeps_becomes_a_statement(publisher: Publisher, tmp_path: Path) -> None:
+    (tmp_path / "policy.txt").write_text(APPROVED)
+    toml = publisher.run("adopt", str(tmp_path / "policy.txt"), "--toml")[1]
+    (tmp_path / "privacy.toml").write_text(toml)
+    site = publisher.site("wsgi", config=str(tmp_path / "privacy.toml"))
+    said = 'We do not sell "any" personal information \\ data about you.'
+    assert said in site.ask("/privacy/notice.txt").body.decode()
+
+
+def test_a_text_that_cannot_be_read_is_named(publisher: Publisher, tmp_path: Path) -> None:
+    assert "nowhere.txt: No such file" in publisher.run("adopt", str(tmp_path / "nowhere.txt"))[2]
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    assert "it is not UTF-8 text" in publisher.run("adopt", str(tmp_path / "bytes"))[2]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from privacymw.versions import Archive, Change, Version
 
 
-def _policy() -> "Policy":
+def settled() -> "Policy":
     """The policy of the environment, as far as a start could keep it."""
     from privacymw.startup import Policy
 
@@ -24,13 +24,13 @@ def _policy() -> "Policy":
     return policy.within(policy.means())
 
 
-def _today() -> datetime.date:
+def today() -> datetime.date:
     return datetime.datetime.now(datetime.UTC).date()
 
 
 def publish(options: Namespace) -> int:
     """`notice publish`."""
-    policy = _policy()
+    policy = settled()
     archive = policy.notice.archive
     version = _drafted(policy, archive, options)
     if faults := [*archive.faults, *_faults(policy, archive, version)]:
@@ -57,13 +57,13 @@ def _drafted(policy: "Policy", archive: "Archive", options: Namespace) -> "Versi
 
     announce = datetime.timedelta(seconds=policy.notice.announce)
     ahead = announce if archive.versions and options.material else datetime.timedelta(0)
-    effective = options.effective or _today() + ahead
+    effective = options.effective or today() + ahead
     dated = replace(policy.notice, effective=effective)
     policy = policy._replace(promises=tuple(dated if each is policy.notice else each for each in policy.promises))
     return Version(
         number=len(archive.versions) + 1,
         effective=effective,
-        published=_today(),
+        published=today(),
         material=bool(options.material) or not archive.versions,
         summary=options.summary,
         language=policy.site.language,
@@ -111,7 +111,7 @@ def _date_faults(policy: "Policy", archive: "Archive", version: "Version") -> It
         yield "a material change needs a sentence for its readers: --summary TEXT"
     if version.effective < before.effective:
         yield f"version {before.number} holds from {before.effective} on; a later one cannot begin before"
-    announced = _today() + datetime.timedelta(seconds=policy.notice.announce)
+    announced = today() + datetime.timedelta(seconds=policy.notice.announce)
     if version.material and version.effective < announced:
         yield f"a material change is announced before: --effective {announced}, or set PRIVACYMW_NOTICE_ANNOUNCE"
 
@@ -129,8 +129,8 @@ def _written(folder: Path, version: "Version") -> Path:
 
 def versions(options: Namespace) -> int:
     """`notice list`."""
-    archive = _policy().notice.archive
-    in_force = archive.in_force(_today())
+    archive = settled().notice.archive
+    in_force = archive.in_force(today())
     if options.json:
         listed = [_listed(each) | {"in_force": each is in_force} for each in archive.versions]
         show.document({"versions": listed, "faults": list(archive.faults), "head": archive.head})
@@ -156,7 +156,7 @@ def _told(archive: "Archive", in_force: "Version | None") -> None:
 
 
 def _row(version: "Version", in_force: "Version | None") -> tuple[object, ...]:
-    state = "in force" if version is in_force else "to come" if version.effective > _today() else "past"
+    state = "in force" if version is in_force else "to come" if version.effective > today() else "past"
     change = "material" if version.material else "words"
     return version.number, version.effective, version.published, change, state, version.summary
 
@@ -165,9 +165,9 @@ def diff(options: Namespace) -> int:
     """`notice diff`."""
     from privacymw.versions import changes
 
-    policy = _policy()
+    policy = settled()
     archive = policy.notice.archive
-    before = _asked(archive, options.before) if options.before else archive.in_force(_today())
+    before = _asked(archive, options.before) if options.before else archive.in_force(today())
     if before is None:
         raise PrivacyError("no version is in force, so there is nothing to compare with: privacymw notice publish")
     language = options.language or policy.site.language
@@ -207,7 +207,7 @@ def render(options: Namespace) -> int:
     """`notice render`: the message about a version, for whoever mails it; nothing is sent."""
     from privacymw.versions import changes
 
-    policy = _policy()
+    policy = settled()
     archive = policy.notice.archive
     version = _asked(archive, options.number) if options.number else (archive.versions or (None,))[-1]
     if version is None:

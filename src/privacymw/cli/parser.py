@@ -168,6 +168,13 @@ def _notice(verbs: "_Verbs[Parser]") -> None:
     verb.add_argument("--language", choices=("en", "es"), help="default: the site's")
     _json(verb)
 
+    text = "Bind the sentences of an approved text to the promises; lists what nothing keeps, and what is not told."
+    verb = _verb(below, "adopt", "adopt:adopt", text, data=False)
+    verb.add_argument("file", metavar="FILE", help="plain text or Markdown, in English")
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--toml", action="store_true", help="print what nothing keeps as statements for PRIVACYMW_CONFIG")
+    _json(form)
+
     text = "Print the message that tells of a version, for you to mail; nothing is sent."
     verb = _verb(below, "render", "notice:render", text, data=False)
     verb.add_argument("number", nargs="?", type=values.count, metavar="VERSION", help="default: the newest")
