@@ -38,6 +38,11 @@ VERBS = [
     ["settings"],
     ["rollout"],
     ["preview"],
+    ["notice", "publish"],
+    ["notice", "list"],
+    ["notice", "diff"],
+    ["notice", "adopt"],
+    ["notice", "render"],
     ["run"],
 ]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

@@ -81,6 +81,7 @@ ANOTHER = {
     "signals_dnt": "disclose",
     "signals_gpc": "on",
     "notice_terms": "/terms",
+    "notice_wording": '{"notice.change" = "We may change this notice."}',
     "notice_effective": "2026-01-31",
     "notice_statements": '[{section = "personal", text = "We sell nothing.", by = "Jane Doe", on = 2026-01-31}]',
     "organisation_name": "Other Health",
@@ -110,6 +111,8 @@ UNTOLD = {
     "config": "only where settings come from",
     "trusted_proxies": "whose word is taken for an address, not what becomes of it",
     "templates": "the looks of the page",
+    "notice_versions": "where published words come from: tests/test_versions.py",
+    "notice_announce": "when they are announced: tests/test_versions.py",
 }
 
 
@@ -143,7 +146,15 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_mode", "addresses_browser", "addresses_fail2ban", "language")
+OFF = (
+    "choices_saved",
+    "choices_recorded",
+    "addresses_mode",
+    "addresses_browser",
+    "addresses_fail2ban",
+    "language",
+    "notice_wording",
+)
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}

@@ -3,7 +3,7 @@
 import datetime
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Sentence(msgspec.Struct, frozen=True):
         values: what stands in the placeholders.
         by: who states it; empty for a kept sentence.
         on: since when it is stated.
+        facts: what it promises in machine form, such as `{"seconds": 86400}`; whoever checks it reads them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Sentence(msgspec.Struct, frozen=True):
     values: Mapping[str, str] = {}
     by: str = ""
     on: datetime.date | None = None
+    facts: Mapping[str, Any] = {}
 
     @property
     def kept(self) -> bool:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from privacymw import honesty
 from privacymw.bar import BarKeeper
 from privacymw.cookie import PreferenceCookie
 from privacymw.countries import by_country
@@ -147,6 +148,8 @@ class Policy(NamedTuple):
         remarks = (remark for each in self.promises for remark in each.remarks(today_in_utc()))
         for warning in (*self.settings.warnings, *remarks):
             log.warning(warning)
+        for name, why in self.dishonest.items():
+            log.warning("PRIVACYMW_NOTICE_WORDING: other words for %s are not used: %s", name, why)
 
     def decider(self, cookie: PreferenceCookie | None) -> Decider:
         """What decides for visitors, by the promises in force.
@@ -169,8 +172,19 @@ class Policy(NamedTuple):
             words=words,
         )
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
-        statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
-        return compiled(sections, statements, words)
+        made = compiled(sections, self.notice.statements, words)
+        own = words.language == self.site.language
+        return self.notice.worded(made, [each.name for each in self.entries]) if own else made
+
+    @property
+    def notice(self) -> Notice:
+        """The promise about the page itself."""
+        return next(each for each in self.promises if isinstance(each, Notice))
+
+    @property
+    def dishonest(self) -> dict[str, str]:
+        """Other words for sentences that are not used, by the sentence's name, and why."""
+        return honesty.faults(self.notice.wording, self.sections(), [each.name for each in self.entries])
 
 
 def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:

@@ -66,11 +66,12 @@ def _services(policy: "Policy") -> "Services":
 
 def _answer(policy: "Policy", page: str, services: "Services | None" = None) -> "Reply":
     """What the site would answer for one of the pages about itself."""
+    from msgspec.structs import replace
+
     from privacymw.pipeline import Pipeline
-    from privacymw.promises.notice import Notice
 
     services = services or _services(policy)
-    notice = next(each for each in policy.promises if isinstance(each, Notice))
+    notice = replace(policy.notice, versions="")  # what these settings give, whatever was published
     pipeline = Pipeline([notice.keeper(services)], prefix=policy.site.prefix, count=services.count)
     exchange = pipeline.begin("GET", "", f"{policy.site.prefix}/{page}", "", "https", None, {})
     assert exchange.reply is not None

@@ -83,7 +83,7 @@ def told(promise: "Addresses", telling: Telling) -> Section:
         text = N_("We keep no log of IP addresses to find out what is wrong with our server.")
         return Section("addresses", promise.title, (Sentence("addresses.none", text), *_others(promise, telling)))
     sentences = (
-        Sentence("addresses.what", _WHAT[promise.mode]),
+        Sentence("addresses.what", _WHAT[promise.mode], facts={"mode": promise.mode}),
         *_details(promise, telling),
         Sentence(
             "addresses.why",
@@ -91,7 +91,7 @@ def told(promise: "Addresses", telling: Telling) -> Section:
             {},
             telling.name,
         ),
-        Sentence("addresses.sealed", _SEALED[promise.mode]),
+        Sentence("addresses.sealed", _SEALED[promise.mode], facts={"mode": promise.mode}),
         *_times(promise, telling),
         *_extent(promise, telling),
         *_others(promise, telling),
@@ -124,10 +124,12 @@ def _times(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
     words, held = telling.words, promise.is_held(telling.today)
     first = promise.retention if promise.mode == "whole" else promise.longest
     retention = (_RETENTION_HELD if held else _RETENTION)[promise.mode]
-    yield Sentence("addresses.retention", retention, {"retention": words.duration(first)})
+    facts = {"seconds": first, "mode": promise.mode, "held": held}
+    yield Sentence("addresses.retention", retention, {"retention": words.duration(first)}, facts=facts)
     if promise.mode == "whole" and promise.network_retention is not None:
         values = {"network": words.duration(promise.network_retention)}
-        yield Sentence("addresses.network", _NETWORK[held], values)
+        facts = {"seconds": promise.network_retention, "held": held}
+        yield Sentence("addresses.network", _NETWORK[held], values, facts=facts)
     if held:
         assert promise.hold_since is not None
         assert promise.hold_until is not None
@@ -136,7 +138,8 @@ def _times(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
             "Then it goes."
         )
         days = {"since": words.date(promise.hold_since), "until": words.date(promise.hold_until)}
-        yield Sentence("addresses.hold", text, days)
+        dates = {"since": promise.hold_since.isoformat(), "until": promise.hold_until.isoformat()}
+        yield Sentence("addresses.hold", text, days, facts=dates)
         yield _reason(promise.hold_reason.rstrip(". "), telling.name)
 
 
@@ -150,10 +153,10 @@ def _extent(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
     """What is left out, how much there is, and where it lies."""
     if promise.skip:
         text = N_("Requests for {paths} are not logged.")
-        yield Sentence("addresses.skip", text, {"paths": ", ".join(promise.skip)})
+        yield Sentence("addresses.skip", text, {"paths": ", ".join(promise.skip)}, facts={"paths": promise.skip})
     size = {"size": KINDS["size"].show(promise.max_size)}
     text = N_("The log takes at most {size} on a disk; beyond that the oldest entries go first.")
-    yield Sentence("addresses.size", text, size)
+    yield Sentence("addresses.size", text, size, facts={"bytes": promise.max_size})
     if telling.keys_apart and promise.mode != "none":
         text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
         yield Sentence("addresses.keys", text)
