@@ -63,6 +63,13 @@ ANOTHER = {
     "addresses_fail2ban_retention": "3d",
     "outbound_mode": "annotate",
     "outbound_trusted": "friend.example",
+    "outbound_paths": "/blog=off, /pay=interstitial, /news=annotate",
+    "outbound_blocked": "foe.example",
+    "outbound_redirects": "allow-list",
+    "outbound_redirect_hosts": "login.example",
+    "mail_links": "off",
+    "mail_writes": "on",
+    "personal_fields": "member_id, email",
     "transport_redirect": "on",
     "transport_exempt": "/ping",
     "headers_preset": "strict",
@@ -80,7 +87,10 @@ ANOTHER = {
     "prefix": "/data",
     "keys": "/var/lib/keys",
 }
-ONLY_WITH = {"choices_opt_out_countries": {"choices_model": "by-country"}}
+ONLY_WITH = {
+    "choices_opt_out_countries": {"choices_model": "by-country"},
+    "outbound_redirect_hosts": {"outbound_redirects": "allow-list"},
+}
 UNTOLD = {
     "addresses_geo_database": "where countries are looked up; that they are is told with the model by-country",
     "addresses_epoch": "the limits are counted from an epoch's start, so that they hold whatever its length",

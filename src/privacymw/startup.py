@@ -6,11 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from privacymw.bar import BarKeeper
 from privacymw.cookie import PreferenceCookie
+from privacymw.core import Keeper
 from privacymw.countries import by_country
 from privacymw.decider import Decider
 from privacymw.embeds import embeds
@@ -23,12 +25,13 @@ from privacymw.logplace import LogPlace, keys_apart, log_place
 from privacymw.modes import PIPELINES
 from privacymw.page import Pages
 from privacymw.pipeline import Pipeline
-from privacymw.policy import Organisation, Site
+from privacymw.policy import Organisation, Personal, Site
 from privacymw.promise import Means, Promise, Section, Services, Telling
 from privacymw.promises import PROMISES
 from privacymw.promises.addresses import Addresses
 from privacymw.promises.choices import Choices
 from privacymw.promises.confidential import Confidential
+from privacymw.promises.mail import Mail
 from privacymw.promises.notice import Notice, compiled, who_we_are
 from privacymw.promises.outbound import Outbound
 from privacymw.promises.signals import Signals
@@ -43,7 +46,7 @@ from privacymw.words import LANGUAGES, N_, Words
 
 log = logging.getLogger("privacymw")
 
-GROUPS: Final[tuple[type[Group], ...]] = (Site, Organisation, *PROMISES)
+GROUPS: Final[tuple[type[Group], ...]] = (Site, Organisation, Personal, *PROMISES)
 """All settings, in the order of the settings table."""
 
 
@@ -52,6 +55,7 @@ class Policy(NamedTuple):
 
     site: Site
     organisation: Organisation
+    personal: Personal
     promises: tuple[Promise, ...]
     settings: Settings
 
@@ -75,11 +79,12 @@ class Policy(NamedTuple):
         """
         settings = read(GROUPS, environ, _declared(preferences or {}, categories))
         groups = settings.groups
-        site, organisation = groups[Site], groups[Organisation]
+        site, organisation, personal = groups[Site], groups[Organisation], groups[Personal]
         assert isinstance(site, Site)
         assert isinstance(organisation, Organisation)
+        assert isinstance(personal, Personal)
         promises = tuple(each for each in groups.values() if isinstance(each, Promise))
-        return cls(site, organisation, promises, settings)
+        return cls(site, organisation, personal, promises, settings)
 
     @property
     def addresses(self) -> Addresses:
@@ -104,7 +109,7 @@ class Policy(NamedTuple):
     @property
     def leaving(self) -> bool:
         """Whether any link is meant to go through the leaving page; those on confidential pages are in every mode."""
-        modes = {each.mode for each in self.promises if isinstance(each, Outbound)}
+        modes = {mode for each in self.promises if isinstance(each, Outbound) for mode in each.modes}
         return "interstitial" in modes or any(isinstance(each, Confidential) and each.paths for each in self.promises)
 
     @property
@@ -130,6 +135,11 @@ class Policy(NamedTuple):
         return next(each for each in self.promises if isinstance(each, Signals))
 
     @property
+    def mail(self) -> Mail:
+        """What is promised about mail."""
+        return next(each for each in self.promises if isinstance(each, Mail))
+
+    @property
     def entries(self) -> tuple[CookieEntry, ...]:
         """The cookies that the promises declare."""
         return tuple(entry for each in self.promises for entry in each.entries)
@@ -147,7 +157,14 @@ class Policy(NamedTuple):
         """The page's sections, in order; in the site's own language, where none is named."""
         words = Words(language or self.site.language)
         apart = keys_apart(self.site)
-        telling = Telling(self.site, self.organisation, keys_apart=apart, leaving=self.leaving, words=words)
+        telling = Telling(
+            self.site,
+            self.organisation,
+            keys_apart=apart,
+            leaving=self.leaving,
+            personal=self.personal.fields,
+            words=words,
+        )
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
         statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
         return compiled(sections, statements, words)
@@ -187,11 +204,12 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = secret_keys(policy.site, folder)
     live = policy.site.mode == "on"
-    logs = journal is not None and live
-    means = Means(secret=bool(cookie_secrets), store=logs, leaving=policy.leaving, categories=policy.asks, live=live)
+    logs, secret = journal is not None and live, bool(cookie_secrets)
+    means = Means(secret=secret, store=logs, leaving=policy.leaving, categories=policy.asks, live=live)
     policy = policy.within(means)
     cookie = PreferenceCookie(cookie_secrets, count=tally.count) if policy.choices.saved else None
     decider = policy.decider(cookie)
+    seal = LinkSeal(link_keys) if link_keys else None
     pages = Pages(policy.site.prefix, policy.site.templates, _links(policy), language=policy.site.language)
     services = Services(
         site=policy.site,
@@ -207,18 +225,13 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         entries=policy.entries,
         receipts=Receipts(cookie_secrets) if cookie is not None else None,
         gpc=bool(policy.signals.gpc),
-        links=LinkSeal(link_keys) if link_keys else None,
+        links=seal,
+        mail=policy.mail.decides(policy.site, policy.personal, seal, tally.count),
         journal=journal,
         sections={each: policy.sections(each) for each in LANGUAGES},
     )
-    keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
-    keepers += [BarKeeper(pages), LanguageKeeper(pages, keepers, standing=policy.site.mode == "off")]
-
-    def close() -> None:
-        if journal is not None:
-            journal.close()
-        tally.close()
-
+    keepers = _keepers(policy, services)
+    close = partial(_close, journal, tally)
     atexit.register(close)
     pipeline = PIPELINES[policy.site.mode](
         keepers,
@@ -229,6 +242,20 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     )
     announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
     return Started(policy, services, pipeline)
+
+
+def _close(journal: Journal | None, tally: Tally) -> None:
+    """Writes out what is still in memory."""
+    if journal is not None:
+        journal.close()
+    tally.close()
+
+
+def _keepers(policy: Policy, services: Services) -> list[Keeper]:
+    """What keeps the promises, in page order; then what goes with their pages."""
+    keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
+    languages = LanguageKeeper(services.pages, keepers, standing=policy.site.mode == "off")
+    return [*keepers, BarKeeper(services.pages), languages]
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:

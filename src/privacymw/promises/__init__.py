@@ -7,6 +7,7 @@ from privacymw.promises.addresses import Addresses
 from privacymw.promises.choices import Choices
 from privacymw.promises.confidential import Confidential
 from privacymw.promises.cookies import Cookies
+from privacymw.promises.mail import Mail
 from privacymw.promises.notice import Notice
 from privacymw.promises.outbound import Outbound
 from privacymw.promises.signals import Signals
@@ -21,5 +22,6 @@ PROMISES: Final[tuple[type[Promise], ...]] = (
     Transport,
     Headers,
     Signals,
+    Mail,
     Notice,
 )
