@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from privacymw import asgi, wsgi
 from privacymw.core import WHOLE, Exchange, Keeper, Whole
 from privacymw.headers import Pairs, first, without
 from privacymw.tally import read_counts
-from sites import BROWSER, FACES, HOST, NAVIGATION, Portal, header, names, page_of, portal
+from servers import gunicorn, uvicorn
+from sites import BROWSER, FACES, HOST, NAVIGATION, SECRET, Portal, header, names, page_of, portal
 
 faces = pytest.mark.parametrize("face", FACES)
 OUT = "https://other.example/a"
@@ -396,3 +398,44 @@ def test_a_page_cached_from_before_a_change(
     portal(face, view, **after).ask("/page", *NAVIGATION, *sent)
     assert edits["if-none-match"] is None
     assert edits["if-modified-since"] is None
+
+
+# --- real servers
+
+SERVERS = [
+    pytest.param(gunicorn, "answers:wsgi", ["--worker-class", "gthread", "--threads", "2"], id="gunicorn"),
+    pytest.param(uvicorn, "answers:asgi", [], id="uvicorn"),
+]
+ENVIRON = {"PRIVACYMW_DATA": "none", "PRIVACYMW_SECRET_KEY": SECRET, "PRIVACYMW_OUTBOUND_REDIRECTS": "allow-list"}
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("start", "app", "options"), SERVERS)
+def test_one_connection_carries_answers_of_every_framing(start: Any, app: str, options: list[str]) -> None:
+    """A length that is false by one byte would shift all that follows it on the connection."""
+    with start(app, folder=Path(__file__).parent / "apps", env=ENVIRON, options=options) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.connect()
+        socket = connection.sock
+        for _ in range(3):
+            for path in ("/small", "/stream", "/large", "/gzip", "/file", "/held"):
+                for method in ("GET", "HEAD"):
+                    connection.request(method, path, headers={"Accept": "text/html"})
+                    answer = connection.getresponse()
+                    check_framing(path, method, answer)
+                    assert connection.sock is socket, "the connection is kept"
+        connection.close()
+        assert "Traceback" not in server.log, server.log
+
+
+def check_framing(path: str, method: str, answer: HTTPResponse) -> None:
+    body = answer.read()
+    length = answer.getheader("content-length")
+    assert answer.status == (403 if path == "/held" else 200)
+    if method == "HEAD":
+        assert body == b""
+        assert (length is not None) == (path in ("/file", "/held"))
+    else:
+        assert (length == str(len(body))) == (path in ("/small", "/gzip", "/file", "/held"))
+        plain = gzip.decompress(body) if answer.getheader("content-encoding") == "gzip" else body
+        assert (b"/privacy/leaving/" in plain) == (path not in ("/file", "/held"))
