@@ -10,6 +10,7 @@ from privacymw.promises.cookies import Cookies
 from privacymw.promises.mail import Mail
 from privacymw.promises.notice import Notice
 from privacymw.promises.outbound import Outbound
+from privacymw.promises.security import Security
 from privacymw.promises.signals import Signals
 from privacymw.promises.transport import Headers, Transport
 
@@ -21,6 +22,7 @@ PROMISES: Final[tuple[type[Promise], ...]] = (
     Outbound,
     Transport,
     Headers,
+    Security,
     Signals,
     Mail,
     Notice,
