@@ -9,7 +9,20 @@ from typing import Any
 
 import pytest
 
-from faces import Heard, Request, Site, Wire, environ_of, pipeline, run_asyncio, scope_of
+from faces import (
+    Heard,
+    Request,
+    Site,
+    Wire,
+    asgi_app,
+    ask_asgi,
+    ask_wsgi,
+    environ_of,
+    pipeline,
+    run_asyncio,
+    scope_of,
+    wsgi_app,
+)
 from privacymw import asgi, wsgi
 from privacymw.core import WHOLE, Exchange, Keeper, Whole
 from privacymw.headers import Pairs, first, without
@@ -439,3 +452,21 @@ def check_framing(path: str, method: str, answer: HTTPResponse) -> None:
         assert (length == str(len(body))) == (path in ("/small", "/gzip", "/file", "/held"))
         plain = gzip.decompress(body) if answer.getheader("content-encoding") == "gzip" else body
         assert (b"/privacy/leaving/" in plain) == (path not in ("/file", "/held"))
+
+
+# --- two layers
+
+
+@faces
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_two_layers_of_a_small_page_have_one_effect(face: str, coding: str) -> None:
+    body = packed(LINK, coding) if coding else LINK
+    view = page(body, *([("content-encoding", coding)] if coding else []), ("etag", '"v1"'), size=7)
+    inner, outer = portal(face).started.pipeline, portal(face).started.pipeline
+    if face == "wsgi":
+        twice = wsgi.PrivacyMiddleware(wsgi.PrivacyMiddleware(wsgi_app(view), inner), outer)
+        answer = ask_wsgi(twice, environ_of(Request(headers=BROWSER))).answer
+    else:
+        double = asgi.PrivacyMiddleware(asgi.PrivacyMiddleware(asgi_app(view), inner), outer)
+        answer = ask_asgi(double, scope_of(Request(headers=BROWSER))).answer
+    assert answer == portal(face, view).ask()
