@@ -28,7 +28,8 @@ from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp
 
 import privacymw
-from privacymw.starlette import PrivacyMiddleware, template_context
+from privacymw.asgi import PrivacyMiddleware
+from privacymw.starlette import template_context
 
 HERE = Path(__file__).parent
 
