@@ -367,7 +367,7 @@ def test_a_page_that_sends_on_is_held_too(face: str, mode: str, host: str, left:
 
 
 def counting(face: str, view: Any, folder: Path, **settings: str) -> Portal:
-    return portal(face, view, data=str(folder), addresses_logged="off", **settings)
+    return portal(face, view, data=str(folder), addresses_mode="off", **settings)
 
 
 def counts(site: Portal, folder: Path) -> dict[str, dict[str, int]]:
