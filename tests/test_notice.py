@@ -58,6 +58,7 @@ ANOTHER = {
     "addresses_skip": "/static",
     "addresses_max_size": "2GB",
     "addresses_logged": "off",
+    "addresses_evidence": "off",
     "addresses_other_logs": "mask",
     "addresses_fail2ban": "off",
     "addresses_fail2ban_retention": "3d",
@@ -125,7 +126,7 @@ def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_fail2ban", "language")
+OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_evidence", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}

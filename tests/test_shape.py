@@ -35,7 +35,7 @@ FLOORS: list[list[set[str]]] = [
         {"folder", "policy", "questions", "receipt"},
         {"ballot", "decider", "keyring", "logplace", "recorder"},
         {"bar", "holding", "languages", "promise", "running", "tally", "visitor"},
-        {"choosing", "embeds", "leaving"},
+        {"choosing", "embeds", "leaving", "proving"},
     ],
     [{"promises."}],
     [{"evidence.", "startup"}, {"check", "testing"}],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from privacymw.page import Pages
     from privacymw.receipt import Receipts
     from privacymw.seal import LinkSeal
+    from privacymw.store.account import Witness
     from privacymw.store.journal import Journal
 
 
@@ -129,6 +130,8 @@ class Services(msgspec.Struct, frozen=True):
     links: "LinkSeal | None" = None
     embeds: "Embeds | None" = None
     journal: "Journal | None" = None
+    witness: "Witness | None" = None
+    """Tells what the log holds; None where there is no log."""
     sections: Mapping[str, tuple[Section, ...]] = {}
     """The page in each language."""
     organisation: Organisation = Organisation()

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +37,7 @@ from privacymw.registry import CookieEntry
 from privacymw.running import announce
 from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
+from privacymw.store.account import Witness
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
 from privacymw.words import LANGUAGES, N_, Words
@@ -209,17 +210,12 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         gpc=bool(policy.signals.gpc),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
+        witness=_witness(policy, folder) if journal is not None else None,
         sections={each: policy.sections(each) for each in LANGUAGES},
     )
     keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
     keepers += [BarKeeper(pages), LanguageKeeper(pages, keepers, standing=policy.site.mode == "off")]
-
-    def close() -> None:
-        if journal is not None:
-            journal.close()
-        tally.close()
-
-    atexit.register(close)
+    close = _closing(journal, tally)
     pipeline = PIPELINES[policy.site.mode](
         keepers,
         prefix=policy.site.prefix,
@@ -229,6 +225,18 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
     )
     announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
     return Started(policy, services, pipeline)
+
+
+def _closing(journal: Journal | None, tally: Tally) -> Callable[[], None]:
+    """What writes out what is still in memory, at the end of the process at the latest."""
+
+    def close() -> None:
+        if journal is not None:
+            journal.close()
+        tally.close()
+
+    atexit.register(close)
+    return close
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
@@ -261,3 +269,10 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     if place is None or not (logs or place.has_keys()):
         return None
     return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention)
+
+
+def _witness(policy: Policy, folder: DataFolder | None) -> Witness | None:
+    """Who tells what the log holds."""
+    data = folder.path if folder is not None else None
+    place = policy.log_place(data)
+    return place.witness(data) if place is not None else None

@@ -11,6 +11,7 @@ from privacymw.kinds import KINDS, days, setting
 from privacymw.logs import auth
 from privacymw.logs.records import CLIENT, Watch
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
+from privacymw.proving import EvidencePage
 from privacymw.routes import generalised
 from privacymw.store import Terms
 from privacymw.store.journal import Journal
@@ -53,6 +54,10 @@ class Addresses(Promise, frozen=True, kw_only=True):
         ),
     ] = ""
     logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
+    evidence: Annotated[
+        bool,
+        setting("Whether a page shows how old the log is and which keys are gone, without any entry.", "switch"),
+    ] = True
     other_logs: Annotated[
         Literal["off", "report", "mask"],
         setting("Addresses in other logs of this process: not looked for, counted and told, or masked.", "word"),
@@ -124,23 +129,32 @@ class Addresses(Promise, frozen=True, kw_only=True):
         size = {"size": KINDS["size"].show(self.max_size)}
         text = N_("The log takes at most {size} on a disk; beyond that the oldest entries go first.")
         sentences.append(Sentence("addresses.size", text, size))
-        if telling.keys_apart:
-            text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
-            sentences.append(Sentence("addresses.keys", text))
-        if telling.site.unverified:
-            text = N_(
-                "The log travels to its database over a network that we trust; the database is not asked who it is."
-            )
-            sentences.append(Sentence("addresses.way", text, {}, telling.name))
-        sentences += _others(self, telling)
-        return Section("addresses", self.title, tuple(sentences), (_table(self, words),))
+        sentences += [*_where(self, telling), *_others(self, telling)]
+        action = ("evidence", N_("See what the log holds today")) if self.evidence else None
+        return Section("addresses", self.title, tuple(sentences), (_table(self, words),), action)
 
     def keeper(self, services: Services) -> Keeper | None:
         mode = services.site.mode
         journal = services.journal if self.logged and mode == "on" else None
         looks = self.other_logs != "off" and mode != "off"
         watch = Watch(mask=self.other_logs == "mask", count=services.count) if looks else None
-        return _Keeper(self, services, journal, watch) if journal or watch or self.fail2ban else None
+        page = EvidencePage(services, self.terms, logged=self.logged) if self.evidence else None
+        if journal or watch or self.fail2ban:
+            return _Keeper(self, services, journal, watch, page)
+        return _Shown(page) if page is not None else None
+
+
+def _where(promise: Addresses, telling: Telling) -> Iterator[Sentence]:
+    """What is said of where the log is, and where a visitor sees what it holds."""
+    if promise.evidence:
+        text = N_("At {page} you can see what the log holds today, and which keys are gone.")
+        yield Sentence("addresses.evidence", text, {"page": f"{telling.prefix}/evidence"})
+    if telling.keys_apart:
+        text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
+        yield Sentence("addresses.keys", text)
+    if telling.site.unverified:
+        text = N_("The log travels to its database over a network that we trust; the database is not asked who it is.")
+        yield Sentence("addresses.way", text, {}, telling.name)
 
 
 _OTHERS = {
@@ -190,10 +204,27 @@ def _table(promise: Addresses, words: Words) -> Table:
     return Table(_("What the log holds"), (_("What"), _("What for"), _("At most how long")), rows)
 
 
+class _Shown(Keeper):
+    """Where nothing is done in a request: the page alone."""
+
+    name = "addresses"
+
+    def __init__(self, page: EvidencePage) -> None:
+        self.pages = page.pages
+
+
 class _Keeper(Keeper):
     name = "addresses"
 
-    def __init__(self, promise: Addresses, services: Services, journal: Journal | None, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        promise: Addresses,
+        services: Services,
+        journal: Journal | None,
+        watch: Watch | None,
+        page: EvidencePage | None,
+    ) -> None:
+        self.pages = page.pages if page is not None else {}
         self._put = None if journal is None else journal.put
         self._watch = watch if services.site.mode == "on" else None
         self._held = watch  # it counts as long as somebody holds it
