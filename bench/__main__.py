@@ -12,6 +12,7 @@ from bench import perrequest
 from bench.guard import guard
 from bench.handoff import handoff
 from bench.imports import imports
+from bench.load import load
 from bench.options import Options
 from bench.purge import purge
 from bench.records import records
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[Options], Report]] = {
     "imports": imports,
     "scanner": scanner,
     "servers": servers,
+    "load": load,
     "purge": purge,
 }
 

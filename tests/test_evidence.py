@@ -1,5 +1,7 @@
 """The page of evidence: what it shows is what the store and the keys say, and nothing about a visitor."""
 
+import asyncio
+import contextlib
 import json
 import re
 import shutil
@@ -10,9 +12,11 @@ from html import unescape
 
 import pytest
 
+from faces import Request, scope_of
+from privacymw import asgi
 from privacymw.store import DAY, Terms, open_keys
 from privacymw.store.account import KEPT, Witness
-from sites import FACES, Portal, header, names, page_of, portal
+from sites import BROWSER, FACES, Portal, header, names, page_of, portal
 from test_languages import lines
 
 pages = pytest.mark.parametrize("face", FACES)
@@ -231,11 +235,16 @@ def test_a_server_that_is_away_is_told_at_once(cluster, tmp_path, opened):
     until(lambda: told(site)["rows"] is not None)
 
 
-@pytest.mark.servers
-def test_a_server_that_hangs_keeps_nobody(tmp_path, opened):
+@contextlib.contextmanager
+def silent_server():
     """It takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"postgresql://site:hush@127.0.0.1:{silent.getsockname()[1]}/site"
+        yield f"postgresql://site:hush@127.0.0.1:{silent.getsockname()[1]}/site"
+
+
+@pytest.mark.servers
+def test_a_server_that_hangs_keeps_nobody(tmp_path, opened):
+    with silent_server() as url:
         site = opened("asgi", data=str(tmp_path), store=url, store_tls="off")
         began = time.monotonic()
         assert told(site)["rows"] is None
@@ -243,6 +252,37 @@ def test_a_server_that_hangs_keeps_nobody(tmp_path, opened):
         site.ask("/privacy/evidence")
         assert first < 2.5
         assert time.monotonic() - began - first < 0.5, "the second one knows"
+
+
+@pytest.mark.servers
+def test_others_are_answered_while_it_waits(tmp_path, opened):
+    """The loop goes on: each of its short sleeps ends in time."""
+    with silent_server() as url:
+        site = opened("asgi", data=str(tmp_path), store=url, store_tls="off")
+        app = asgi.PrivacyMiddleware(None, site.started.pipeline)
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message):
+            pass
+
+        async def both():
+            began = time.monotonic()
+            asked = asyncio.create_task(
+                app(scope_of(Request(path="/privacy/evidence", headers=BROWSER)), receive, send)
+            )
+            late = 0.0
+            while not asked.done():
+                slept = time.monotonic()
+                await asyncio.sleep(0.01)
+                late = max(late, time.monotonic() - slept)
+            await asked
+            return time.monotonic() - began, late
+
+        took, late = asyncio.run(both())
+        assert took > 0.9, "there was something to wait for"
+        assert late < 0.5
 
 
 # --- nobody can load the store by asking
