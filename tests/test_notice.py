@@ -64,6 +64,7 @@ ANOTHER = {
     "addresses_hold_until": "2900-07-01",
     "addresses_hold_reason": "a court has asked for the log",
     "addresses_browser": "off",
+    "addresses_evidence": "off",
     "addresses_geo_database": "/usr/share/GeoIP/GeoLite2-Country.mmdb",
     "addresses_other_logs": "mask",
     "addresses_fail2ban": "off",
@@ -159,10 +160,12 @@ OFF = (
     "choices_recorded",
     "addresses_mode",
     "addresses_browser",
+    "addresses_evidence",
     "addresses_fail2ban",
     "language",
     "notice_wording",
 )
+OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_evidence", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}

@@ -56,6 +56,8 @@ class Retention:
         self._due = True
         self._steps: Iterator[None] | None = None
         self._leased = ("", 0)  # as whom, until when; a child of the process is somebody else
+        self.swept: float | None = None
+        """When this process last looked for what has to go, to the end; Unix seconds."""
 
     def begin(self) -> None:
         """Before the first request: what is overdue dies now; StoreError if it cannot.
@@ -118,6 +120,7 @@ class Retention:
             try:
                 next(steps)
             except StopIteration:
+                self.swept = self._keys.now() / 1000
                 return
             except StoreError:
                 self._due = True
