@@ -20,7 +20,7 @@ CPU, P99, AT_ONCE = 1.10, 5.0, 0.95
 WORKERS, SPELLS = 2, 5
 _BEAT = 7.0  # seconds after which each writer has told its counts once more
 _APPS = {"uvicorn": "starlette+privacymw", "gunicorn": "flask+privacymw"}
-_WITHOUT = {"PRIVACYMW_ADDRESSES_LOGGED": "off"}
+_WITHOUT = {"PRIVACYMW_ADDRESSES_MODE": "off"}
 
 
 class Found(NamedTuple):

@@ -126,6 +126,7 @@ def test_each_limit_that_a_log_has_is_told():
     assert Terms._fields == ("retention", "network_retention", "epoch", "mode", "hold_since", "hold_until")
 
 
+@pages
 def test_a_hold_is_told_while_it_lasts(face, place, opened):
     held = {"addresses_hold_since": "2900-02-01", "addresses_hold_until": "2900-07-01"}
     site = opened(face, **settings_of(place, **held))

@@ -165,7 +165,6 @@ OFF = (
     "language",
     "notice_wording",
 )
-OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_evidence", "addresses_fail2ban", "language")
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}

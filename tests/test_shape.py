@@ -51,7 +51,6 @@ FLOORS: list[list[set[str]]] = [
         {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "proving", "redirects", "versions"},
         {"edition"},
         {"archive"},
-        {"choosing", "embeds", "leaving", "plain", "proving"},
     ],
     [{"promises."}],
     [{"evidence.", "policies"}, {"startup"}, {"check", "testing"}],
