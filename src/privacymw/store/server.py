@@ -56,6 +56,10 @@ class ServerError(StoreError):
         self.state, self.away, self.late = state, away or late, late
 
 
+class NewerFormat(ServerError):
+    """The tables were made by a newer version."""
+
+
 class Part(NamedTuple):
     """Tables that are made together: the first is looked for, and bears the version."""
 
@@ -161,7 +165,7 @@ class Server:
                 )
             self._make(db)
         elif version > VERSION:
-            raise ServerError(f"{self.shown}: made by a newer privacymw ({version}; this one reads {VERSION})")
+            raise NewerFormat(f"{self.shown}: made by a newer privacymw ({version}; this one reads {VERSION})")
 
     def _version(self, db: "Connection") -> str | None:
         found = db.execute(
