@@ -21,10 +21,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -38,11 +40,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from disk import fill, small_disk
+from disk import bytes_in, fill, small_disk
 from privacymw.address import pack
+from privacymw.seal import AddressSeal
 from privacymw.store import Terms, open_journal, open_keys, open_log, open_store
 from privacymw.store.base import Query
 from privacymw.store.heartbeat import beats
+from privacymw.store.keyhome import DirectoryHome
 from servers import HOST, Server, gunicorn, uvicorn, uwsgi
 
 if TYPE_CHECKING:
@@ -52,6 +56,8 @@ pytestmark = pytest.mark.servers
 
 fork = multiprocessing.get_context("fork")
 APPS = Path(__file__).parent / "apps"
+BACKUP = "a copy of the log without them cannot be read"
+LOST = (OSError, http.client.HTTPException)  # what a client sees of a worker that ends
 SEEN = "198.51.100.23"
 SHORT = {"PRIVACYMW_ADDRESSES_RETENTION": "4s", "PRIVACYMW_ADDRESSES_EPOCH": "1s"}
 TERMS = Terms(retention=4.0, epoch=1.0)
@@ -70,10 +76,14 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def ask(server: Server, count: int = 1, path: str = "/") -> None:
+def ask(server: Server, count: int = 1, path: str = "/", **headers: str) -> None:
     """So many requests, each on a connection of its own; all have to be answered."""
-    for number in range(count):
-        httpx.get(f"{server.url}{path.format(number)}", trust_env=False).raise_for_status()
+    for _ in range(count):
+        with contextlib.closing(http.client.HTTPConnection(HOST, server.port, timeout=10)) as connection:
+            connection.request("GET", path, headers={"connection": "close", **headers})
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
 
 
 def stored(data: Path, **options: Any) -> list[Any]:
@@ -216,7 +226,7 @@ def test_a_worker_that_is_killed_under_load_tears_and_doubles_nothing(
         for _ in range(5):
             end = time.monotonic() + 0.6
             while time.monotonic() < end:
-                with contextlib.suppress(httpx.TransportError):  # it was this worker's
+                with contextlib.suppress(LOST):  # it was this worker's
                     ask(server, path=f"/items/{asked}")
                     asked += 1
             os.kill(workers_of(server)[0], signal.SIGKILL)
@@ -270,7 +280,7 @@ def test_after_sigterm_each_request_is_in_the_log_once(start: Any, app: str, opt
     asked = 0
     with start(app, folder=APPS, workers=2, env={"PRIVACYMW_DATA": str(data)}, options=options) as server:
         for _ in range(40):
-            with contextlib.suppress(httpx.TransportError):  # of a worker that ends
+            with contextlib.suppress(LOST):  # of a worker that ends
                 ask(server)
                 asked += 1
         log_text = server.log
@@ -442,3 +452,94 @@ def test_a_site_whose_database_is_away_for_a_while(how: int, data: Path, server_
         log_text = server.log
     assert len(rows()) == asked + 20, "and none twice"
     assert server_place.cluster.PASSWORD not in log_text
+
+
+# --- what stays behind, in both ways of making a backup
+
+
+BACKED_UP = {"PRIVACYMW_ADDRESSES_RETENTION": "8s", "PRIVACYMW_ADDRESSES_EPOCH": "1s"}  # time for a backup
+LONGER = Terms(retention=8.0, epoch=1.0)
+
+
+def openings(folder: Path, keys: Path) -> list[bool]:
+    """For each sealed value of a copy of the rows, whether any key of a folder opens it; nobody asks for deadlines."""
+    home = DirectoryHome(keys, create=False)
+    found = [(info.lane, home.load(info.lane, info.start)) for info in home.live()]
+    seals = [AddressSeal(key[1], lane) for lane, key in found if key]
+    store = open_store(f"sqlite:///{folder}/log.sqlite", create=False)
+    tokens = [token for _, row in store.read(Query()) for token in (row.address, row.network) if token]
+    return [any(seal.open(token) is not None for seal in seals) for token in tokens]
+
+
+def page(server: Server) -> str:
+    return httpx.get(f"{server.url}/privacy/notice", trust_env=False).text
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["keys apart", "keys in the folder"])
+def test_what_a_copied_folder_holds_after_the_deadline(apart: bool, tmp_path: Path) -> None:
+    """Without keys: nothing that opens, ever. With keys: readable, and the page does not claim otherwise."""
+    data, keys, copy = tmp_path / "data", tmp_path / "keys" if apart else tmp_path / "data" / "keys", tmp_path / "copy"
+    env = {"PRIVACYMW_DATA": str(data), "PRIVACYMW_TRUSTED_PROXIES": HOST, **BACKED_UP}
+    env |= {"PRIVACYMW_KEYS": str(keys)} if apart else {}
+    texts = [f"2001:db8:4711:{number:x}::7" for number in range(1, 31)]
+    needles = [form for text in texts for form in (text.encode(), pack(text) or b"")]
+    with gunicorn("flask_hello:app", folder=APPS, workers=2, env=env) as server:
+        assert (BACKUP in page(server)) == apart
+        for text in texts:
+            ask(server, **{"x-forwarded-for": text})
+        assert until(lambda: {row.address for row in stored(data, keys=keys, terms=LONGER)} >= set(texts), 3)
+        shutil.copytree(data, copy)  # while it runs, with its write-ahead log
+        shutil.copytree(keys, tmp_path / "keys of then")
+        assert until(lambda: not [row for row in stored(data, keys=keys, terms=LONGER) if row.address]), "in its time"
+        assert until(lambda: stored(data, keys=keys, terms=LONGER) == [], 12), "rows follow"
+        assert bytes_in(data, *needles) == bytes_in(keys, *needles) == []
+    assert bytes_in(data, *needles) == bytes_in(copy, *needles) == [], "in no file, at no time"
+    before = openings(copy, tmp_path / "keys of then")
+    assert len(before) >= 2 * len(texts)
+    assert all(before), "this is what a backup with the keys holds"
+    assert not any(openings(copy, keys)), "the keys that are left open nothing of it"
+    assert (copy / "keys").exists() != apart
+    if not apart:
+        assert all(openings(copy, copy / "keys")), "the page must not deny it"
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["keys in a folder", "keys in the database"])
+def test_what_a_dump_of_the_database_holds_after_the_deadline(
+    apart: bool, data: Path, server_place: PostgresqlPlace
+) -> None:
+    """Readable is only a dump with unlogged tables of a database that holds the keys, and for who has the secret."""
+    secret, place = "a-secret-that-is-long-enough-4711", server_place
+    env = {"PRIVACYMW_DATA": str(data), "PRIVACYMW_TRUSTED_PROXIES": HOST, **BACKED_UP}
+    env |= {"PRIVACYMW_STORE": place.url, "PRIVACYMW_SECRET_KEY": secret}
+    env |= {} if apart else {"PRIVACYMW_KEYS": "postgresql:"}
+    texts = [f"2001:db8:4711:{number:x}::7" for number in range(1, 31)]
+    needles = [form for text in texts for form in (text.encode(), pack(text) or b"")]
+    needles += [needle.hex().encode() for needle in needles]  # as a dump and a log of statements write bytes
+    home: Any = {"keys": data / "keys" if apart else place.url, "secrets": [secret]}
+
+    def addresses(url: str, keys: Any, clock: Callable[[], float] | None = None) -> set[str]:
+        log = open_log(data, url=url, keys=keys, secrets=[secret], terms=LONGER, clock=clock)
+        return {row.address for row in log.rows() if row.address}
+
+    with gunicorn("flask_hello:app", folder=APPS, workers=2, env=env) as server:
+        assert (BACKUP in page(server)) == apart
+        for text in texts:
+            ask(server, **{"x-forwarded-for": text})
+        assert until(lambda: addresses(place.url, home["keys"]) >= set(texts), 3)
+        then = time.time()
+        dumps = {"whole": place.cluster.dump(place.url)}
+        dumps["without"] = place.cluster.dump(place.url, "--no-unlogged-table-data")
+        assert until(lambda: not addresses(place.url, home["keys"])), "in its time"
+        assert until(lambda: not place.ask("select 1 from privacymw.log limit 1"), 12), "rows follow"
+        assert place.cluster.holds(place.url, *needles) == []
+        assert bytes_in(data, *needles) == []
+    for kind, dump in dumps.items():
+        assert not [needle for needle in needles if needle in dump.encode()]
+        restored = place.cluster.database()
+        place.cluster.restore(restored, dump)
+        there = data / "keys" if apart else restored
+        opened = addresses(restored, there, clock=lambda: then)  # a clock set back, so that no deadline is in the way
+        assert opened - {HOST} == (set(texts) if kind == "whole" and not apart else set()), kind
+        if not apart:
+            log = open_log(data, url=restored, keys=restored, secrets=["another-secret-4711"], clock=lambda: then)
+            assert not [row for row in log.rows() if row.address], "a dump alone opens nothing"

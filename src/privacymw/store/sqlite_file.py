@@ -124,7 +124,8 @@ class SqliteFile:
         try:
             for pragma in PRAGMAS:
                 db.execute(f"pragma {pragma}").fetchall()
-            for statement in _SCHEMA if self._create or version < VERSION else ():  # one may be dropped by hand
+            here = db.execute("select count(*) from sqlite_master where name in ('epoch', 'lease')").fetchone()[0]
+            for statement in _SCHEMA if version < VERSION or here < 2 else ():  # one may have been dropped by hand
                 db.execute(statement)
         except sqlite3.OperationalError as error:
             if "readonly" in str(error):
