@@ -234,7 +234,7 @@ def test_a_worker_that_is_killed_under_load_tears_and_doubles_nothing(
                 with contextlib.suppress(LOST):  # it was this worker's
                     ask(server, path=f"/items/{asked}")
                     asked += 1
-            seen += until(lambda: set(committed()).difference(seen), 20)
+            seen += until(lambda known=frozenset(seen): set(committed()) - known, 20)
             os.kill(workers_of(server)[0], signal.SIGKILL)
             assert until(lambda: len(workers_of(server)) == 2)
         ask(server)
