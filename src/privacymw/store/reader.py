@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from privacymw.address import network, network_text, unpack, wanted
-from privacymw.store.base import Query, Store
+from privacymw.store.base import Query, Row, Store
 from privacymw.store.keys import Keys
 from privacymw.store.retention import sweep
 
@@ -13,7 +13,8 @@ from privacymw.store.retention import sweep
 class Entry(NamedTuple):
     """One request as a person reads it; `address` and `network` are text, None if not known any more.
 
-    `when` is Unix time in seconds, `duration` seconds.
+    `when` is Unix time in seconds, `duration` seconds;
+    the others are as those of `Row`.
     """
 
     when: float
@@ -23,9 +24,42 @@ class Entry(NamedTuple):
     route: str
     status: int
     duration: float
+    browser: str | None = None
+    system: str | None = None
+    device: str | None = None
+    country: str | None = None
+    asn: int | None = None
+    site: str | None = None
+    dropped: int = 0
 
     def __repr__(self) -> str:
         return f"Entry(when={self.when}, address=<hidden>, method={self.method!r}, status={self.status})"
+
+
+class Asked(TypedDict, total=False):
+    """What is asked of the log; all of it must hold.
+
+    Attributes:
+        since: Unix seconds, included.
+        until: Unix seconds, excluded.
+        statuses, methods, countries, asns, sites: only these; empty: all.
+        routes: only these; one that ends in `*` stands for all that begin so.
+        address: only this client, found by computing its token under each live key.
+        network: only this network ("203.0.113.0/24", or any address of it), found the same way.
+        limit: the newest so many.
+    """
+
+    since: float | None
+    until: float | None
+    statuses: Sequence[int]
+    methods: Sequence[str]
+    routes: Sequence[str]
+    countries: Sequence[str]
+    asns: Sequence[int]
+    sites: Sequence[str]
+    address: str | None
+    network: str | None
+    limit: int | None
 
 
 class Reader:
@@ -34,50 +68,60 @@ class Reader:
     def __init__(self, store: Store, keys: Keys) -> None:
         self.store, self.keys = store, keys
 
-    def rows(
-        self,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        statuses: Sequence[int] = (),
-        address: str | None = None,
-        network: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[Entry]:
+    def rows(self, **asked: Unpack[Asked]) -> Iterator[Entry]:
         """Entries, newest last.
-
-        Args:
-            since: Unix seconds, included.
-            until: Unix seconds, excluded.
-            statuses: only these status codes; empty: all.
-            address: only this client, found by computing its token under each live key.
-            network: only this network ("203.0.113.0/24", or any address of it), found the same way.
-            limit: the newest so many.
 
         Raises:
             SettingsError: the text is not an address or network.
             StoreError: the store fails.
         """
-        asked = _wanted(address, network)
-        query = Query(
-            since=None if since is None else round(since * 1000),
-            until=None if until is None else round(until * 1000),
-            statuses=tuple(statuses),
-            tokens=self._tokens(asked) if asked else None,
-            limit=limit,
+        for epoch, row in self.raw(**asked):
+            yield self.entry(epoch, row)
+
+    def raw(self, **asked: Unpack[Asked]) -> Iterator[tuple[int, Row]]:
+        """Pairs of epoch start and row as it is stored, newest last; opens nothing. Errors as `rows`."""
+        yield from self.store.read(self.query(**asked))
+
+    def follow(self, **asked: Unpack[Asked]) -> Iterator[list[Entry]]:
+        """First the newest entries, `limit` at most; then, at each step, those stored since the step before.
+
+        It has no end. A new epoch's key is looked up when it comes. Errors as `rows`.
+        """
+        for found in self.store.follow(lambda: self.query(**asked)):
+            yield [self.entry(epoch, row) for epoch, row in found]
+
+    def query(self, **asked: Unpack[Asked]) -> Query:
+        """What to ask the store; SettingsError if an address is none."""
+        since, until = _ms(asked.get("since")), _ms(asked.get("until"))
+        sealed = _wanted(asked.pop("address", None), asked.pop("network", None))
+        tokens = self._tokens(sealed) if sealed else None
+        return Query(**{**asked, "since": since, "until": until, "tokens": tokens})  # type: ignore[arg-type]
+
+    def entry(self, epoch: int, row: Row) -> Entry:
+        """A row as a person reads it."""
+        return Entry(
+            row.when / 1000,
+            self.text("address", epoch, row.address),
+            self.text("network", epoch, row.network),
+            row.method,
+            row.route,
+            row.status,
+            row.duration / 1_000_000,
+            row.browser,
+            row.system,
+            row.device,
+            row.country,
+            row.asn,
+            row.site,
+            row.dropped,
         )
-        for epoch, row in self.store.read(query):
-            net = self._open("network", epoch, row.network)
-            client = self._open("address", epoch, row.address)
-            yield Entry(
-                row.when / 1000,
-                unpack(client) if client else None,
-                network_text(net) if net else None,
-                row.method,
-                row.route,
-                row.status,
-                row.duration / 1_000_000,
-            )
+
+    def text(self, lane: str, epoch: int, token: bytes | None) -> str | None:
+        """The address or network of a token; None if it cannot be opened any more."""
+        packed = self._open(lane, epoch, token)
+        if packed is None:
+            return None
+        return network_text(packed) if lane == "network" else unpack(packed)
 
     def _open(self, lane: str, epoch: int, token: bytes | None) -> bytes | None:
         seal = self.keys.opening(lane, epoch) if token else None
@@ -97,6 +141,10 @@ class Reader:
         for _ in sweep(self.store, self.keys):
             time.sleep(0.002)  # the site's writers get their turn
         return died
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _wanted(client: str | None, net: str | None) -> dict[str, bytes]:
