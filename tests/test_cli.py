@@ -125,6 +125,27 @@ def _read(handle: int) -> str:
         return ""
 
 
+def test_a_list_shows_what_there_is_of_each_request(tmp_path: Path) -> None:
+    folder = tmp_path / "privacymw-data"
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    with site(folder, SITES="portal.example") as started:
+        journal = started.services.journal
+        assert journal is not None
+        now = time.time_ns() // 1_000_000
+        journal.put((now, pack("203.0.113.7"), "GET", None, 404, 1500, "/no/x1", agent, "portal.example"))
+        assert journal.flush()
+        head, row = call("addresses", "list", cwd=tmp_path).out.splitlines()
+        assert "from" not in head
+        assert "Firefox, Linux, desktop  portal.example  GET" in row
+        assert row.endswith("/no/x1")
+        (told,) = json.loads(call("addresses", "list", "--json", cwd=tmp_path).out)
+    shown = {
+        "route": "/no/{}", "path": "/no/x1", "browser": "Firefox", "system": "Linux", "device": "desktop",
+        "country": None, "asn": None, "site": "portal.example", "dropped": 0,
+    }  # fmt: skip
+    assert {name: told[name] for name in shown} == shown
+
+
 # --- help, usage, and how a command ends ---
 
 

@@ -7,6 +7,7 @@ from privacymw.errors import SettingsError
 from privacymw.faults import masked
 from privacymw.policy import Site
 from privacymw.store import Terms, open_journal, open_keys, open_store
+from privacymw.store.details import Details
 from privacymw.store.journal import Journal
 from privacymw.store.location import SAME, SQLITE, is_server, same_database
 
@@ -47,7 +48,9 @@ class LogPlace(NamedTuple):
             return {"store": "", "server": self.shown}
         return {"store": self.url, "keys": str(self.keys), "terms": self.terms._asdict()}
 
-    def journal(self, data: Path | None, *, max_bytes: int, decisions: int | None = None) -> Journal:
+    def journal(
+        self, data: Path | None, *, max_bytes: int, decisions: int | None = None, details: Details | None = None
+    ) -> Journal:
         """The journal of this process, with a thread of its own; overdue keys are destroyed before this returns.
 
         Raises:
@@ -62,7 +65,7 @@ class LogPlace(NamedTuple):
             )
         store = open_store(self.url, max_bytes=max_bytes)
         keys = open_keys(self.keys, self.terms, clock=store.now if is_server(self.url) else None, secrets=self.secrets)
-        journal = open_journal(store, keys, data=data, decisions=decisions)
+        journal = open_journal(store, keys, data=data, decisions=decisions, details=details)
         journal.start()
         return journal
 

@@ -37,6 +37,7 @@ from privacymw.registry import CookieEntry
 from privacymw.running import announce
 from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
+from privacymw.store.details import Details
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
 from privacymw.words import LANGUAGES, N_, Words
@@ -260,4 +261,5 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     logs = policy.stores and site.mode == "on"
     if place is None or not (logs or place.has_keys()):
         return None
-    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention)
+    details = Details(browser=addresses.browser, places=addresses.geo_database, sites=site.sites) if logs else None
+    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention, details=details)

@@ -11,10 +11,10 @@ from privacymw.kinds import KINDS, days, setting
 from privacymw.logs import auth
 from privacymw.logs.records import CLIENT, Watch
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Table, Telling
-from privacymw.routes import generalised
+from privacymw.routes import generalised, site_of
 from privacymw.store import Terms
 from privacymw.store.journal import Journal
-from privacymw.words import N_, Words
+from privacymw.words import N_
 
 
 class Addresses(Promise, frozen=True, kw_only=True):
@@ -46,12 +46,17 @@ class Addresses(Promise, frozen=True, kw_only=True):
         int, setting("The log's size on disk; beyond it the oldest rows go first.", "size", ge=1_000_000)
     ] = 1_000_000_000
     geo_database: Annotated[
-        str,
+        tuple[str, ...],
         setting(
-            "A MaxMind DB file with countries, for PRIVACYMW_CHOICES_MODEL=by-country.",
-            example="/usr/share/GeoIP/GeoLite2-Country.mmdb",
+            "MaxMind DB files with countries or network operators (AS), for the log and "
+            "PRIVACYMW_CHOICES_MODEL=by-country.",
+            "list",
+            example="/usr/share/GeoIP/GeoLite2-Country.mmdb, /usr/share/GeoIP/GeoLite2-ASN.mmdb",
         ),
-    ] = ""
+    ] = ()
+    browser: Annotated[
+        bool, setting("Whether the log says which browser, system and kind of device it was.", "switch")
+    ] = True
     logged: Annotated[bool, setting("Whether addresses are logged at all.", "switch")] = True
     other_logs: Annotated[
         Literal["off", "report", "mask"],
@@ -97,6 +102,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
                 "An IP address names the device or the network with which you use the Internet. For each request we "
                 "log it with the time, the kind of page, the result and how long it took.",
             ),
+            *_details(self, telling),
             Sentence(
                 "addresses.why",
                 "We use this to find out what is wrong with our server, and to run the site.",
@@ -133,7 +139,7 @@ class Addresses(Promise, frozen=True, kw_only=True):
             )
             sentences.append(Sentence("addresses.way", text, {}, telling.name))
         sentences += _others(self, telling)
-        return Section("addresses", self.title, tuple(sentences), (_table(self, words),))
+        return Section("addresses", self.title, tuple(sentences), (_table(self, telling),))
 
     def keeper(self, services: Services) -> Keeper | None:
         mode = services.site.mode
@@ -141,6 +147,25 @@ class Addresses(Promise, frozen=True, kw_only=True):
         looks = self.other_logs != "off" and mode != "off"
         watch = Watch(mask=self.other_logs == "mask", count=services.count) if looks else None
         return _Keeper(self, services, journal, watch) if journal or watch or self.fail2ban else None
+
+
+def _details(promise: Addresses, telling: Telling) -> Iterator[Sentence]:
+    """What is logged beside the address."""
+    if promise.browser:
+        text = N_(
+            "We also log the names of your browser and its system, and if it is a computer, a phone, a tablet or a "
+            "robot."
+        )
+        yield Sentence("addresses.browser", text)
+    if promise.geo_database:
+        text = N_(
+            "We add the country of your address and the operator of its network, if files on our own server know them."
+        )
+        yield Sentence("addresses.country", text)
+    if telling.site.sites:
+        yield Sentence("addresses.site", N_("The log says which of our sites was asked."))
+    text = N_("If no kind of page is known, we log the path too, encrypted with the key of your address.")
+    yield Sentence("addresses.path", text)
 
 
 _OTHERS = {
@@ -178,14 +203,22 @@ def _others(promise: Addresses, telling: Telling) -> Iterator[Sentence]:
     yield Sentence("addresses.others", _OTHERS[promise.other_logs], {}, telling.name)
 
 
-def _table(promise: Addresses, words: Words) -> Table:
+def _table(promise: Addresses, telling: Telling) -> Table:
+    words = telling.words
     _ = words.text
     network = promise.retention if promise.network_retention is None else promise.network_retention
     longest = words.duration(max(promise.retention, network))
+    more = (
+        (promise.browser, N_("Browser, system, kind of device")),
+        (bool(promise.geo_database), N_("Country, network operator")),
+        (bool(telling.site.sites), N_("Site")),
+    )
     rows = (
         (_("Address"), _("to diagnose faults, to run the site"), words.duration(promise.retention)),
+        (_("Path of a page of no known kind"), _("the same"), words.duration(promise.retention)),
         (_("Network of the address"), _("the same"), words.duration(network)),
         (_("Time, method, kind of page, status, duration"), _("the same"), longest),
+        *((_(what), _("the same"), longest) for logged, what in more if logged),
     )
     return Table(_("What the log holds"), (_("What"), _("What for"), _("At most how long")), rows)
 
@@ -202,7 +235,11 @@ class _Keeper(Keeper):
         self._below = tuple(each.rstrip("/") + "/" for each in promise.skip)
         self._sites = services.site.sites
         self._refusals = auth.KINDS if promise.fail2ban else {}
-        self.reads = ("host", "user-agent") if journal is not None else ("host",) if promise.fail2ban else ()
+        wanted = {
+            "host": promise.fail2ban or (journal is not None and bool(self._sites)),
+            "user-agent": promise.browser and journal is not None,
+        }
+        self.reads = tuple(name for name, asked in wanted.items() if asked)
         if promise.fail2ban:
             auth.keep_apart()
 
@@ -242,7 +279,7 @@ class _Keeper(Keeper):
         if exchange.status in self._refusals and packed is not None:
             if route is None:
                 route = generalised(exchange.root + path)
-            site = auth.site_of(exchange.headers.get("host", ""), self._sites)
+            site = site_of(exchange.headers.get("host", ""), self._sites)
             auth.tell(exchange.status, route, site, packed)
 
 

@@ -20,6 +20,7 @@ from privacymw.store.keys import DAY, TERMS, Keys, Terms
 from privacymw.store.location import SQLITE, is_server
 
 if TYPE_CHECKING:
+    from privacymw.store.details import Details
     from privacymw.store.evidence import Log
     from privacymw.store.journal import Journal
 
@@ -108,6 +109,7 @@ def open_journal(
     interval: float = 0.25,
     backlog: int = 100_000,
     decisions: int | None = None,
+    details: "Details | None" = None,
 ) -> "Journal":
     """The journal of a process; overdue keys are destroyed before this returns.
 
@@ -119,12 +121,14 @@ def open_journal(
         interval: seconds between two drains.
         backlog: sealed rows kept while the store does not answer.
         decisions: seconds for which records of decisions are kept, if shorter than what each says; None: that.
+        details: what is told of a request beside its address; None: nothing.
 
     Raises:
         StoreError: a key past its deadline cannot be destroyed.
     """
     from privacymw.store.backlog import Backlog
     from privacymw.store.decisions import Notes
+    from privacymw.store.details import Details
     from privacymw.store.events import Sealer
     from privacymw.store.heartbeat import Heartbeat
     from privacymw.store.journal import Journal
@@ -132,7 +136,7 @@ def open_journal(
     from privacymw.store.writer import Writer
 
     writer = Writer(
-        sealer=Sealer(keys),
+        sealer=Sealer(keys, details or Details()),
         backlog=Backlog(store, rows_most=backlog),
         notes=Notes(store),
         retention=Retention(store, keys, decisions),

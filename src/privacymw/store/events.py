@@ -1,26 +1,29 @@
 """From what the request path hands over to what may be stored."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from privacymw.address import network
 from privacymw.errors import StoreError
 from privacymw.routes import generalised
+from privacymw.seal import AddressSeal
 from privacymw.store.base import LANES, Batch, Row
+from privacymw.store.details import Details
 from privacymw.store.keys import Keys
 
 Event = tuple[int, bytes | None, str, str | None, int, int, str, str, str]
 """Unix time in ms, packed address or None, method, route or None, status, duration in µs, and as they were sent:
 the path where there is no route, `User-Agent` and `Host`, empty where they are not to be kept."""
 
+_Origin = tuple[bytes | None, bytes | None, str | None, int | None]
 _BATCH = 2000  # rows; written in one transaction of a few ms
 
 
 class Sealer:
     """Turns events into batches. No address leaves it in the clear, and none is remembered."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keys, details: Details) -> None:
+        self._keys, self.details = keys, details
         self.unsealed = 0
         """Rows whose address was left out for want of a key."""
 
@@ -30,39 +33,41 @@ class Sealer:
         for event in events:
             epochs.setdefault(self._keys.terms.start_of(event[0]), []).append(event)
         for start, members in epochs.items():
-            seals = tuple(self._token(lane, start) for lane in LANES)
+            seals = tuple(self._seal(lane, start) for lane in LANES)
             waiting = iter(members)
             while part := list(islice(waiting, _BATCH)):
-                yield Batch(start, [self._row(event, *seals) for event in part])
+                yield Batch(start, list(self._rows(part, *seals)))
 
-    def _row(self, event: Event, address: "_Token", net: "_Token") -> Row:
-        when, packed, method, route, status, duration, path, _, _ = event
-        if route is None:
-            route = generalised(path)
+    def _rows(self, events: Iterable[Event], address: AddressSeal | None, net: AddressSeal | None) -> Iterator[Row]:
+        seen: dict[bytes | None, _Origin] = {}  # goes with these events, which hold the same addresses
+        agents, site_of = self.details.agent, self.details.site
+        for when, packed, method, route, status, duration, path, agent, host in events:
+            raw = None
+            if not route:
+                route = generalised(path)
+                raw = address.seal_path(path) if address and path != route else None
+            origin = seen.get(packed) or seen.setdefault(packed, self._origin(packed, address, net))
+            self.unsealed += address is None and packed is not None
+            client, neighbors, country, asn = origin
+            told = agents(agent)
+            yield Row(
+                when, client, neighbors, method, route, status, duration, raw, *told, country, asn, site_of(host)
+            )  # fmt: skip
+
+    def _origin(self, packed: bytes | None, address: AddressSeal | None, net: AddressSeal | None) -> _Origin:
         if packed is None:
-            return Row(when, None, None, method, route, status, duration)
-        self.unsealed += address is None
-        return Row(
-            when,
-            address(packed) if address else None,
-            net(network(packed)) if net else None,
-            method,
-            route,
-            status,
-            duration,
-        )
+            return None, None, None, None
+        client = address.seal(packed) if address else None
+        neighbors = net.seal(network(packed)) if net else None
+        return client, neighbors, *self.details.place(packed)
 
-    def _token(self, lane: str, start: int) -> "_Token":
+    def _seal(self, lane: str, start: int) -> AddressSeal | None:
         try:
-            seal = self._keys.sealing(lane, start)
+            return self._keys.sealing(lane, start)
         except StoreError:  # a full disk, a lost folder: the row is worth keeping without
             return None
-        return seal.seal if seal else None
 
     def current(self, batch: Batch) -> Batch:
         """The batch as it may be stored now: a lane whose key has died while it waited is left out."""
         sealed = [lane for lane, has in zip(LANES, batch.lanes, strict=True) if has]
         return batch.without([lane for lane in sealed if self._keys.opening(lane, batch.epoch) is None])
-
-
-_Token = Callable[[bytes], bytes] | None

@@ -47,6 +47,7 @@ class Log(Reader):
             self._canaries,
             self._heartbeat,
             self._counts,
+            self._places,
             self._secure_delete,
             self._way,
             self._beside,
@@ -130,6 +131,11 @@ class Log(Reader):
         if lost := sum(beat.get("decisions_dropped", 0) for beat in beats(self.data)):
             text = f"{lost} records of decisions dropped in the last day: their receipts will find nothing"
             yield Finding("rows-decisions", text, True)
+
+    def _places(self) -> Iterator[Finding]:
+        if any("places" in beat.get("troubles", ()) for beat in beats(self.data) if not beat.get("closed")):
+            text = "a file of PRIVACYMW_ADDRESSES_GEO_DATABASE cannot be read: rows may lack country or operator"
+            yield Finding("rows-places", text, True)
 
     def _secure_delete(self) -> Iterator[Finding]:
         on = self.store.health().get("secure_delete")

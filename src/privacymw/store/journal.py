@@ -39,6 +39,7 @@ class Journal:
         self._queue: deque[Event] = deque()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # around starting, and the count of drops
+        self._warming = threading.Lock()
         self._turning = threading.Lock()  # around a turn: the thread's, or a flush's
         self._wake = threading.Event()
 
@@ -74,6 +75,9 @@ class Journal:
                 self._thread = thread
 
     def _run(self) -> None:
+        with self._warming:
+            if not self._still:
+                self._writer.warm()
         begun = time.monotonic()
         while not self._closed and not self._still:
             left = max(begun + self._interval - time.monotonic(), 0.005)
@@ -127,6 +131,8 @@ class Journal:
         thread, self._still = self._thread, True
         if thread is not None and thread is not threading.current_thread():
             self._wake.set()
+            with self._warming:  # an import that is cut in two would never end in the child
+                pass
             thread.join(1.0)  # a turn takes 0.2 s; a hung disk must not keep a server from forking
 
     def after_fork(self, *, child: bool) -> None:

@@ -11,10 +11,9 @@ from privacymw.store.retention import sweep
 
 
 class Entry(NamedTuple):
-    """One request as a person reads it; `address` and `network` are text, None if not known any more.
+    """One request as a person reads it; `address`, `network` and `path` are text, None if not known any more.
 
-    `when` is Unix time in seconds, `duration` seconds;
-    the others are as those of `Row`.
+    `when` is Unix time in seconds, `duration` seconds; the rest is as in `Row`.
     """
 
     when: float
@@ -24,6 +23,7 @@ class Entry(NamedTuple):
     route: str
     status: int
     duration: float
+    path: str | None = None
     browser: str | None = None
     system: str | None = None
     device: str | None = None
@@ -99,6 +99,7 @@ class Reader:
 
     def entry(self, epoch: int, row: Row) -> Entry:
         """A row as a person reads it."""
+        seal = self.keys.opening("address", epoch) if row.path else None
         return Entry(
             row.when / 1000,
             self.text("address", epoch, row.address),
@@ -107,13 +108,8 @@ class Reader:
             row.route,
             row.status,
             row.duration / 1_000_000,
-            row.browser,
-            row.system,
-            row.device,
-            row.country,
-            row.asn,
-            row.site,
-            row.dropped,
+            seal.open_path(row.path) if seal and row.path else None,
+            *row[8:],
         )
 
     def text(self, lane: str, epoch: int, token: bytes | None) -> str | None:

@@ -63,8 +63,13 @@ class Writer:
         self.backlog.stored = self.backlog.failed = self.sealer.unsealed = self.trimmed = 0
         self.heartbeat = self._new_heartbeat()
 
+    def warm(self) -> None:
+        """Before the first turn of a thread: loads what would make it late."""
+        self._try("browsers", self.sealer.details.warm)
+
     def turn(self, events: Iterable[Event], dropped: int, *, now: bool = False) -> None:
         """Seal the events at once; then whatever is due. `dropped` is told, `now` tries the store at once."""
+        self._try("places", self.sealer.details.look)
         self._try("seal", lambda: self.backlog.add(self.sealer.seal(events)))
         self._try("keys", self.retention.destroy)
         self._try("next keys", self.retention.prepare)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from privacymw.cli import show as shown
 from privacymw.cli.addresses import filters, told
-from privacymw.cli.addresses.listing import HEAD, RIGHT, cells
+from privacymw.cli.addresses.listing import cells, table
 from privacymw.cli.site import find
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _told(found: _Found, folder: str) -> None:
     else:
         _told_counts(found)
         shown.printed()
-        shown.table(HEAD, map(cells, found.entries), right=RIGHT)
+        table([cells(entry) for entry in found.entries])
         if found.requests > len(found.entries):
             shown.told(f"the newest {len(found.entries)} rows are shown; --limit 0 shows all")
     for span in found.closed:

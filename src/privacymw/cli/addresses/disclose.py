@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from privacymw.cli import show
 from privacymw.cli.addresses import told
-from privacymw.cli.addresses.listing import HEAD, RIGHT, cells
+from privacymw.cli.addresses.listing import cells, table
 from privacymw.cli.site import Site, find
 from privacymw.errors import SettingsError
 
@@ -124,7 +124,7 @@ def _printed(found: _Statement, sentences: list[str], site: Site) -> None:
     show.printed(f"Stated {show.utc(found.made)} UTC from the log of {show.plain(site.folder)}")
     if found.entries:
         show.printed()
-        show.table(HEAD, map(cells, found.entries), right=RIGHT)
+        table([cells(entry) for entry in found.entries])
     show.printed()
     for sentence in sentences:
         show.paragraph(sentence)

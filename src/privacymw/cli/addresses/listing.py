@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +13,10 @@ from privacymw.cli.site import find
 if TYPE_CHECKING:
     from privacymw.store.reader import Entry
 
-HEAD: Final = ("time (UTC)", "client", "method", "status", "ms", "route")
-RIGHT: Final = ("status", "ms")
+_HEAD: Final = ("time (UTC)", "client", "from", "with", "site", "method", "status", "ms", "route")
+_MAY_LACK: Final = ("from", "with", "site")  # left out where no row has anything in them, and on a narrow terminal
+_RIGHT: Final = ("status", "ms")
+_WIDE: Final = 120
 
 
 def listing(options: Namespace) -> int:
@@ -27,7 +29,7 @@ def listing(options: Namespace) -> int:
         entries = progress.watch(log.rows(**query), lambda entry: entry.when * 1000)
         count, rest = (_documents(options, entries), None) if whole else _table(entries, progress.end)
     if rest:
-        show.table(HEAD, rest, right=RIGHT)
+        table(rest)
     if not count and not options.json:
         filters.told_nothing(site)
     if count and count == options.limit:
@@ -54,11 +56,28 @@ def _table(entries: "Iterator[Entry]", shown: Callable[[], None]) -> tuple[int, 
     if len(first) < show.AHEAD:
         return len(first), first
     shown()
-    return show.stream(HEAD, chain(first, map(cells, entries)), right=RIGHT), None
+    kept = _kept(first)
+    rows = ([row[at] for at in kept] for row in chain(first, map(cells, entries)))
+    return show.stream([_HEAD[at] for at in kept], rows, right=_RIGHT), None
+
+
+def table(rows: Sequence[Sequence[object]]) -> None:
+    """Prints rows as `cells` gives them."""
+    kept = _kept(rows)
+    show.table([_HEAD[at] for at in kept], [[row[at] for at in kept] for row in rows], right=_RIGHT)
+
+
+def _kept(rows: Sequence[Sequence[object]]) -> list[int]:
+    """Which columns are shown."""
+    wide = (show.width() or _WIDE) >= _WIDE
+    return [at for at, name in enumerate(_HEAD) if name not in _MAY_LACK or (wide and any(row[at] for row in rows))]
 
 
 def cells(entry: "Entry") -> tuple[object, ...]:
     """A row as a person reads it."""
     client = filters.client_of(entry) or "-"
     method = show.shortened(entry.method, 10)  # a stranger's own invention must not widen the table
-    return show.utc(entry.when), client, method, entry.status, f"{entry.duration * 1000:.1f}", entry.route
+    place = " ".join(filter(None, (entry.country, f"AS{entry.asn}" if entry.asn else None)))
+    agent = ", ".join(filter(None, (entry.browser, entry.system, entry.device)))
+    took, what = f"{entry.duration * 1000:.1f}", entry.path or entry.route
+    return show.utc(entry.when), client, place, agent, entry.site or "", method, entry.status, took, what

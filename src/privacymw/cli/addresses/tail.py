@@ -52,6 +52,6 @@ def _as_json(entry: "Entry") -> None:
 
 
 def _as_line(entry: "Entry") -> None:
-    *first, route = map(show.plain, cells(entry))
-    aligned = [cell.ljust(size) for cell, size in zip(first, _WIDTHS, strict=True)]
+    when, client, _, _, _, *first, route = map(show.plain, cells(entry))
+    aligned = [cell.ljust(size) for cell, size in zip([when, client, *first], _WIDTHS, strict=True)]
     show.printed("  ".join([*aligned, route]))
