@@ -44,6 +44,11 @@ VERBS = [
     ["settings"],
     ["rollout"],
     ["preview"],
+    ["notice", "publish"],
+    ["notice", "list"],
+    ["notice", "diff"],
+    ["notice", "adopt"],
+    ["notice", "render"],
     ["run"],
 ]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -568,7 +573,7 @@ def test_preview_shows_the_page_and_its_lines(tmp_path: Path) -> None:
 
 def test_preview_is_the_page_of_the_site(tmp_path: Path) -> None:
     """What is previewed is what a start with the same settings publishes, to the letter."""
-    settings = {"ORGANISATION_NAME": "Example Health", "NOTICE_EFFECTIVE": "2026-01-31", "ADDRESSES_LOGGED": "off"}
+    settings = {"ORGANISATION_NAME": "Example Health", "NOTICE_EFFECTIVE": "2026-01-31", "ADDRESSES_MODE": "off"}
     given = [f"{name}={value}" for name, value in settings.items()]
     preview = json.loads(call("preview", "--json", *given, cwd=tmp_path).out)["page"]
     with site(tmp_path / "data", **settings) as started:

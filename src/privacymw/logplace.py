@@ -57,7 +57,8 @@ class LogPlace(NamedTuple):
             SettingsError: terms that cannot be kept there.
             StoreError: the store or the keys cannot be used.
         """
-        epochs = max(self.terms.deadline(lane, 0) for lane in ("address", "network")) // self.terms.length
+        terms = self.terms
+        epochs = int(max(terms.longest, terms.hold_until - terms.hold_since) / terms.epoch)
         if self.networked and epochs > _EPOCHS_MOST:
             raise SettingsError(
                 f"a database would hold {epochs} tables, one an epoch; {_EPOCHS_MOST} are the most.\n"

@@ -178,7 +178,8 @@ def _colours() -> Mapping[str, Any]:
 def paragraph(text: str, *, indent: str = "") -> None:
     """Prints a paragraph, wrapped for reading."""
     columns = min(width() or 80, 80)
-    printed(textwrap.fill(plain(text), columns, initial_indent=indent, subsequent_indent=indent))
+    wrapper = textwrap.TextWrapper(columns, indent, indent, break_on_hyphens=False)  # dates stay whole
+    printed(wrapper.fill(plain(text)))
 
 
 def utc(seconds: float) -> str:

@@ -3,7 +3,10 @@
 import argparse
 import re
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import datetime
 
 _CODE: Final = re.compile(r"([1-5])xx|([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
 _DAY: Final = 86_400
@@ -43,6 +46,16 @@ def span(text: str) -> float:
         return float(KINDS["duration"].read(text))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration: allowed are 90s, 15m, 1h, 1d") from None
+
+
+def day(text: str) -> "datetime.date":
+    """A date as `2026-01-31`."""
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date: write it as 2026-01-31") from None
 
 
 def statuses(text: str) -> tuple[int, ...]:

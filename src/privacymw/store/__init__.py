@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from privacymw.errors import StoreError
 from privacymw.store.base import Batch, Row, Store
-from privacymw.store.keys import DAY, TERMS, Keys, Terms
+from privacymw.store.keys import Keys
 from privacymw.store.location import SQLITE, is_server
+from privacymw.store.terms import DAY, TERMS, Terms
 
 if TYPE_CHECKING:
     from privacymw.store.details import Details
@@ -117,7 +118,7 @@ def open_journal(
         store: where rows go.
         keys: what addresses are sealed with.
         data: folder for signs of life; None: none are given.
-        capacity: events in the queue.
+        capacity: events in the queue; errors and refusals have a quarter more room, here and in the backlog.
         interval: seconds between two drains.
         backlog: sealed rows kept while the store does not answer.
         decisions: seconds for which records of decisions are kept, if shorter than what each says; None: that.

@@ -12,6 +12,14 @@ LANES = ("address", "network")
 SEALED: Mapping[str, tuple[str, ...]] = {"address": ("address", "path"), "network": ("network",)}
 """The columns that each lane's key opens, and that go with it."""
 
+URGENT = frozenset((401, 403, 429, *range(500, 1000)))
+"""Statuses of which rows survive an overload first: errors, refusals."""
+
+
+def with_urgent(most: int) -> int:
+    """Room for rows, with what is kept free for those of `URGENT`."""
+    return most + most // 4
+
 
 class Row(NamedTuple):
     """One request as it is stored. Duration in µs; None is what is not known or not kept.
@@ -24,7 +32,7 @@ class Row(NamedTuple):
         country: two capital letters (ISO 3166-1).
         asn: the number of the network's operator (AS).
         site: the own host that was asked.
-        dropped: how many events were lost between the row before and this one.
+        dropped: how many events of this process were lost since its last row that says so.
     """
 
     when: int
@@ -79,7 +87,7 @@ class Query(NamedTuple):
     """Which rows to read: those that match one value of each field that has any.
 
     `tokens`, if not None: per epoch start the lanes' tokens that all must match. A route that ends in `*`
-    stands for all that begin so.
+    stands for all that begin so. `losses`: only rows that tell of lost events.
     """
 
     since: int | None = None
@@ -92,6 +100,7 @@ class Query(NamedTuple):
     countries: Sequence[str] = ()
     asns: Sequence[int] = ()
     sites: Sequence[str] = ()
+    losses: bool = False
 
 
 class KeyInfo(NamedTuple):

@@ -15,6 +15,8 @@ def conditions(query: Query, mark: str) -> list[Condition]:
         parts.append((f"at >= {mark}", (query.since,)))
     if query.until is not None:
         parts.append((f"at < {mark}", (query.until,)))
+    if query.losses:
+        parts.append(("dropped > 0", ()))
     for column, values in (
         ("status", query.statuses),
         ("method", query.methods),

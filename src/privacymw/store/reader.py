@@ -119,6 +119,10 @@ class Reader:
             return None
         return network_text(packed) if lane == "network" else unpack(packed)
 
+    def missing(self, *, since: float | None = None, until: float | None = None) -> int:
+        """How many requests of a time (Unix seconds) are missing in the log, as its rows tell."""
+        return sum(row.dropped for _, row in self.store.read(Query(_ms(since), _ms(until), losses=True)))
+
     def _open(self, lane: str, epoch: int, token: bytes | None) -> bytes | None:
         seal = self.keys.opening(lane, epoch) if token else None
         return seal.open(token) if seal and token else None

@@ -69,10 +69,10 @@ def _made(log: "Log", address: str, network: str, since: float, until: float) ->
     begin, end = round(since * 1000), round(until * 1000)
     parts = joined(within(spans(log, "address"), begin, end))
     shut = [part for part in parts if part.state != OPEN]
-    unsealed = dropped = 0
+    unsealed = 0
     for _, row in log.raw(since=since, until=until):
-        dropped += row.dropped
         unsealed += row.address is None and not any(part.since <= row.when < part.until for part in shut)
+    dropped = log.missing(since=since, until=until)
     entries = list(log.rows(address=address, since=since, until=until))
     near = (log.raw(network=network, since=part.since / 1000, until=part.until / 1000) for part in shut)
     neighbours = sum(1 for rows in near for _ in rows)

@@ -26,13 +26,19 @@ def listing(options: Namespace) -> int:
     with site.log() as log:
         whole = options.json or options.csv
         progress = filters.progress(log, query, quiet=whole and sys.stdout.isatty())
-        entries = progress.watch(log.rows(**query), lambda entry: entry.when * 1000)
+        entries: Iterator[Entry] = progress.watch(log.rows(**query), lambda entry: entry.when * 1000)
+        first = next(entries, None)
+        entries = chain([first] if first else [], entries)
         count, rest = (_documents(options, entries), None) if whole else _table(entries, progress.end)
+        cut = bool(count) and count == options.limit
+        missing = log.missing(since=first.when if first and cut else options.since, until=options.until)
     if rest:
         table(rest)
     if not count and not options.json:
         filters.told_nothing(site)
-    if count and count == options.limit:
+    if missing:
+        show.told(f"{missing} requests of this time are missing: more came at once than the log could take")
+    if cut:
         show.told(f"the newest {options.limit} are shown; --limit 0 shows all")
     return 0
 

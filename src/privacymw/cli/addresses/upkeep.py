@@ -70,4 +70,4 @@ def _names(counts: "Mapping[str, int]") -> str:
 def _result(finding: "Finding") -> str:
     if not finding.held:
         return "BROKEN"
-    return "note" if finding.code.startswith(("rows-", "keys-", "logs-counted", "logs-unwatched")) else "held"
+    return "note" if finding.code.startswith(("rows-", "keys-", "hold-", "logs-counted", "logs-unwatched")) else "held"
