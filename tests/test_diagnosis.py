@@ -382,12 +382,13 @@ def disclosed(site: Site, address: str, at: str, *more: str) -> Any:
 
 
 def test_disclosed_is_what_can_be_read(site: Site) -> None:
-    found = disclosed(site, ONE, "3h")
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(NOW - 3 * HOUR))
+    found = disclosed(site, ONE, at)
     assert len(found["rows"]) == 3
     assert [part["state"] for part in found["parts"]] == [OPEN]
     assert any(text.startswith("3 rows of this address can be read") for text in found["statement"])
     assert any("when, address, network, method, route, status, duration" in text for text in found["statement"])
-    text = site.run("disclose", "--address", ONE, "--at", "3h").out
+    text = site.run("disclose", "--address", ONE, "--at", at).out
     assert all(sentence in " ".join(text.split()) for sentence in found["statement"])
 
 

@@ -39,6 +39,7 @@ def parser(program: str = "privacymw") -> Parser:
     _choices(verbs)
     _settings(verbs)
     _rollout(verbs)
+    _outbound(verbs)
     _preview(verbs)
     _notice(verbs)
     _run(verbs)
@@ -64,6 +65,12 @@ def _settings(verbs: "Verbs[Parser]") -> None:
 def _rollout(verbs: "Verbs[Parser]") -> None:
     text = "Show what PRIVACYMW_MODE=observe has counted: what would change with PRIVACYMW_MODE=on."
     json_form(verb_of(verbs, "rollout", "rollout:rollout", text))
+
+
+def _outbound(verbs: "Verbs[Parser]") -> None:
+    below = group_of(verbs, "outbound", "Look at where the links of your pages lead.")
+    text = "List the hosts to which links and redirects lead, by route, and what became of them."
+    json_form(verb_of(below, "report", "outbound:report", text))
 
 
 def _preview(verbs: "Verbs[Parser]") -> None:
