@@ -134,7 +134,7 @@ def test_the_recipes_of_the_night_work(place: Path) -> None:
                 run(block.text, place)
         stays = next(each.text.strip() for each in DIAGNOSIS if each.word == "stays")
         tail = subprocess.run(
-            ["timeout", "-s", "INT", "2", "bash", "-c", f"exec {stays.replace('5xx', '4xx')}"],
+            ["timeout", "-s", "INT", "8", "bash", "-c", f"exec {stays.replace('5xx', '4xx')}"],
             cwd=place, env=environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert "/nowhere" in tail.stdout, tail.stderr
