@@ -38,7 +38,7 @@ FLOORS: list[list[set[str]]] = [
         {"choosing", "embeds", "leaving"},
     ],
     [{"promises."}],
-    [{"evidence.", "startup"}, {"check", "testing"}],
+    [{"evidence.", "startup"}, {"testing"}],
     [{"lifespan", "view", "wsgi"}, {"asgi"}, {"cli."}, {"__main__", "flask", "starlette"}],
 ]
 RANKS = {

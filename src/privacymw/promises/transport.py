@@ -38,8 +38,8 @@ class Transport(Promise, frozen=True, kw_only=True):
         sentences = [Sentence("transport.redirect", text[self.redirect], facts={"redirect": self.redirect})]
         if self.exempt:
             values, facts = {"paths": ", ".join(self.exempt)}, {"paths": self.exempt}
-            text = N_("Exempt from this are the paths {paths}.")
-            sentences.append(Sentence("transport.exempt", text, values, facts=facts))
+            exempt = N_("Exempt from this are the paths {paths}.")
+            sentences.append(Sentence("transport.exempt", exempt, values, facts=facts))
         return Section("transport", self.title, tuple(sentences))
 
     def keeper(self, services: Services) -> Keeper | None:
