@@ -10,7 +10,7 @@ from privacymw.evidence.claim import Sentence
 from privacymw.evidence.crawl import parsed
 from privacymw.evidence.driver import BROWSER, Answer, Asked
 from privacymw.evidence.markup import Form
-from privacymw.evidence.probe import FORM, SAME_ORIGIN, Probe, until
+from privacymw.evidence.probe import FORM, SAME_ORIGIN, Probe, Scratch, until
 from privacymw.evidence.verdict import Seen, broken, held, unseen
 
 NAME: Final = "__Host-privacy"
@@ -210,9 +210,10 @@ def again(probe: Probe, sentence: Sentence) -> Seen:
 
 
 def bar(probe: Probe, sentence: Sentence) -> Seen:
-    """Pages ask until there is an answer."""
+    """Pages ask until there is an answer. What has neither head nor body is a part of a page, put into one later."""
     where = probe.ours("choices")
-    pages = [each for each in probe.pages if each.answer.status == 200]
+    whole = re.compile(rb"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+    pages = [each for each in probe.pages if each.answer.status == 200 and whole.search(each.answer.body)]
     if not pages:
         return unseen("no page of the app was met")
     lacking = [each.url for each in pages if f'"{where}"' not in each.answer.body.decode(errors="replace")]
@@ -229,21 +230,25 @@ def record(probe: Probe, sentence: Sentence) -> Seen:
     scratch = probe.scratch
     if scratch is None:
         return unseen("the data folder of this app is not known here")
-    count = "select count(*) from decision"
-    had = _number(scratch.query(count))
+    had = _records(scratch)
     _sent(probe, "", **_changes(probe))
-    if not sentence.values.get("kept"):
-        until(lambda: _number(scratch.query(count)) > had, 1.0)
-    else:
-        until(lambda: _number(scratch.query(count)) > had)
-    more = _number(scratch.query(count)) - had
+    more = _records(scratch) - had
     if more != int(bool(sentence.values.get("kept"))):
         return broken("record-differs", "the store", f"an answer makes {more} records")
     return held("an answer makes one record" if more else "an answer makes no record")
 
 
-def _number(rows: list[tuple[Any, ...]]) -> int:
-    return int(rows[0][0]) if rows else 0
+def _records(scratch: Scratch) -> int:
+    """How many there are once those on their way have arrived: none came for a second."""
+    counted = [-1]
+
+    def steady() -> bool:
+        rows = scratch.query("select count(*) from decision")
+        counted.append(int(rows[0][0]) if rows else 0)
+        return len(counted) > 10 and len(set(counted[-10:])) == 1
+
+    until(steady)
+    return counted[-1]
 
 
 def receipt(probe: Probe, sentence: Sentence) -> Seen:
