@@ -38,6 +38,8 @@ VERBS = [
     ["settings"],
     ["rollout"],
     ["preview"],
+    ["check"],
+    ["explain"],
     ["run"],
 ]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
