@@ -118,24 +118,16 @@ class Addresses(Promise, frozen=True, kw_only=True):
         if self.network_retention is not None:
             network = {"network": words.duration(self.network_retention)}
             text = N_("The network that your address belongs to can be read for at most {network}.")
-            facts = {"seconds": self.network_retention}
-            sentences.append(Sentence("addresses.network", text, network, facts=facts))
+            sentences.append(Sentence("addresses.network", text, network, facts={"seconds": self.network_retention}))
         if self.skip:
             text = N_("Requests for {paths} are not logged.")
-            values, paths = {"paths": ", ".join(self.skip)}, {"paths": self.skip}
-            sentences.append(Sentence("addresses.skip", text, values, facts=paths))
+            sentences.append(
+                Sentence("addresses.skip", text, {"paths": ", ".join(self.skip)}, facts={"paths": self.skip})
+            )
         size = {"size": KINDS["size"].show(self.max_size)}
         text = N_("The log takes at most {size} on a disk; beyond that the oldest entries go first.")
         sentences.append(Sentence("addresses.size", text, size, facts={"bytes": self.max_size}))
-        if telling.keys_apart:
-            text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
-            sentences.append(Sentence("addresses.keys", text))
-        if telling.site.unverified:
-            text = N_(
-                "The log travels to its database over a network that we trust; the database is not asked who it is."
-            )
-            sentences.append(Sentence("addresses.way", text, {}, telling.name))
-        sentences += _others(self, telling)
+        sentences += [*_place(telling), *_others(self, telling)]
         return Section("addresses", self.title, tuple(sentences), (_table(self, words),))
 
     def keeper(self, services: Services) -> Keeper | None:
@@ -157,6 +149,16 @@ _OTHERS = {
     ),
     "mask": N_("Web servers, proxies and networks before this application may keep logs of their own."),
 }
+
+
+def _place(telling: Telling) -> Iterator[Sentence]:
+    """What is said of where keys and log lie."""
+    if telling.keys_apart:
+        text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
+        yield Sentence("addresses.keys", text)
+    if telling.site.unverified:
+        text = N_("The log travels to its database over a network that we trust; the database is not asked who it is.")
+        yield Sentence("addresses.way", text, {}, telling.name)
 
 
 def _others(promise: Addresses, telling: Telling) -> Iterator[Sentence]:
