@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import logging
 from collections.abc import Callable, Iterator
@@ -42,7 +43,10 @@ def test_no_evidence_is_for_a_sentence_that_is_nowhere() -> None:
 
 
 EVERYTHING = {"addresses_other_logs": "mask", "signals_dnt": "honour", "choices_bar": "on", "keys": "apart"}
-ANOTHER = {
+SECURITY = {"security_contact": "mailto:security@portal.example"} | {
+    "security_expires": (datetime.datetime.now(datetime.UTC) + datetime.timedelta(100)).date().isoformat()
+}
+ANOTHER = SECURITY | {
     "outbound_mode": "annotate",
     "signals_dnt": "disclose",
     "choices_model": "opt-out",
@@ -74,7 +78,7 @@ def test_a_whole_site_shows_no_finding(kind: str, settings: dict[str, str], tmp_
     states = {each.sentence: each.seen.state for each in report.verdicts if each.kept}
     needs_a_process = {"addresses.retention", "choices.record_time"}
     unseen = {name for name, state in states.items() if state == "not looked at"} - needs_a_process
-    assert unseen <= {"cookies.report"}, shown(report)
+    assert unseen <= {"cookies.report", "cookies.table"}, shown(report)
     assert report.pages == 4
 
 
@@ -188,6 +192,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "link-unannounced": {"outbound_mode": "off"},
     "redirect-leaves": {"app": linking("/go", Page(headers=(("Location", "https://partner.example/"),), status=302))},
     "form-leaves": {"app": with_page("/about", body='<form method="post" action="https://partner.example/"></form>')},
+    "security-file": {"app": with_page("/.well-known/security.txt", body="Contact: nobody"), **SECURITY},
     "signal-ignored": {"app": with_page("/about", body=by_signal)},
 }
 ELSEWHERE = {"not-wrapped", "page-missing", "second-log", "sentry-pii", "telemetry-address", "log-clear"} | {

@@ -231,40 +231,44 @@ def record(probe: Probe, sentence: Sentence) -> Seen:
     if scratch is None:
         return unseen("the data folder of this app is not known here")
     had = _records(scratch)
-    _sent(probe, "", **_changes(probe))
-    more = _records(scratch) - had
-    if more != int(bool(sentence.values.get("kept"))):
-        return broken("record-differs", "the store", f"an answer makes {more} records")
-    return held("an answer makes one record" if more else "an answer makes no record")
+    answer = _sent(probe, "", **_changes(probe))
+    number = _receipt(answer) if answer else ""
+    if not sentence.values.get("kept"):
+        if number or until(lambda: _records(scratch) > had, 1.0):
+            return broken("record-differs", "the store", "an answer is on record, though the page says that none is")
+        return held("an answer makes no record")
+    if not number or not until(lambda: scratch.query(_FIND.format(number))):
+        return broken("record-differs", "the store", "an answer makes no record")
+    return held("an answer makes one record, found by the number of its receipt")
+
+
+_FIND: Final = "select * from decision where receipt = x'{}'"
 
 
 def _records(scratch: Scratch) -> int:
-    """How many there are once those on their way have arrived: none came for a second."""
-    counted = [-1]
+    rows = scratch.query("select count(*) from decision")
+    return int(rows[0][0]) if rows else 0
 
-    def steady() -> bool:
-        rows = scratch.query("select count(*) from decision")
-        counted.append(int(rows[0][0]) if rows else 0)
-        return len(counted) > 10 and len(set(counted[-10:])) == 1
 
-    until(steady)
-    return counted[-1]
+def _receipt(answer: Answer) -> str:
+    """The number on a signed receipt; empty where there is none."""
+    text = next((each.text for each in parsed(answer).named("textarea")), "")
+    found = re.search(r"Receipt: ([0-9a-f]{32})", text)
+    return found[1] if found and "Signature: " in text else ""
 
 
 def receipt(probe: Probe, sentence: Sentence) -> Seen:
     """The receipt's number is in the store and not in the cookie; the record holds no address."""
     answer = _sent(probe, "", **_changes(probe))
-    text = next((each.text for each in parsed(answer).named("textarea")), "") if answer else ""
-    number = re.search(r"Receipt: ([0-9a-f]{32})", text)
-    if answer is None or number is None or "Signature: " not in text:
+    number = _receipt(answer) if answer else ""
+    if answer is None or not number:
         return broken("record-differs", probe.ours("choices"), "an answer shows no signed receipt")
-    if number[1] in answer.header("set-cookie"):
+    if number in answer.header("set-cookie"):
         return broken("record-differs", probe.ours("choices"), "the cookie holds the number of the receipt")
     scratch = probe.scratch
     if scratch is None:
         return held("the receipt is signed, and its number is not in the cookie", weak=True)
-    find = f"select * from decision where receipt = x'{number[1]}'"  # noqa: S608 - 32 hexadecimal digits
-    rows = until(lambda: scratch.query(find))
+    rows = until(lambda: scratch.query(_FIND.format(number)))
     if not rows:
         return broken("record-differs", "the store", "there is no record of a receipt that was given out")
     if "203.0.113" in repr(rows) or "198.51.100" in repr(rows):

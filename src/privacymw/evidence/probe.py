@@ -21,7 +21,7 @@ from privacymw.store.reader import Entry
 Pairs = tuple[tuple[str, str], ...]
 FORM: Final = ("content-type", "application/x-www-form-urlencoded")
 SAME_ORIGIN: Final = ("sec-fetch-site", "same-origin")
-_PATIENCE: Final = 4.0
+_PATIENCE: Final = 10.0
 """Seconds until what was driven has to stand in the store."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from privacymw.evidence import addresses, choices, confidential, cookies, headers, outbound, signals
+from privacymw.evidence import addresses, choices, confidential, cookies, headers, outbound, security, signals
 from privacymw.evidence.claim import Sentence
 from privacymw.evidence.probe import Probe
 from privacymw.evidence.verdict import Seen, Verdict, unseen
@@ -53,6 +53,7 @@ EVIDENCE: Final[Mapping[str, Evidence]] = {
     "signals.disclose": signals.disclose,
     "signals.gpc": signals.gpc,
     "signals.difference": signals.difference,
+    "security.file": security.file,
     # Each of these sets the other process's clock forward: the shortest first.
     "addresses.retention": addresses.retention,
     "addresses.network": addresses.network,
