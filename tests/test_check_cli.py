@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 import demo
 from checked import WHOLE
 from privacymw.evidence.codes import CODES
+from servers import needed
 from test_check import ELSEWHERE
 from test_cli import Done, at_terminal, call, environment, program
 
@@ -51,8 +52,10 @@ def checked(folder: Path, code: str, *options: str, env: Mapping[str, str] | Non
     return call("check", "site_app:app", *options, cwd=folder, env=env)
 
 
-def report(folder: Path, code: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    done = checked(folder, code, "--json", env=env)
+def report(
+    folder: Path, code: str, env: Mapping[str, str] | None = None, *, options: Sequence[str] = ()
+) -> dict[str, Any]:
+    done = checked(folder, code, "--json", *options, env=env)
     assert done.code in (0, 2), done.err
     found: dict[str, Any] = json.loads(done.out)
     assert done.code == (0 if found["held"] else 2)
@@ -304,3 +307,36 @@ def test_a_near_miss_is_told(tmp_path: Path) -> None:
     done = call("explain", "cookie-undeclare", cwd=tmp_path)
     assert done.code == 1
     assert "the nearest is cookie-undeclared" in done.err
+
+
+# --- in a browser
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", READY)
+def test_a_browser_sees_what_scripts_do(kind: str, tmp_path: Path) -> None:
+    needed("chromium", "chromium-browser", "google-chrome")
+    script = (
+        "<!doctype html><body><script>document.cookie=`_ga=1;path=/`;"
+        "fetch(`https://t.example/x`).catch(() => 0)</script>"
+    )
+    found = report(tmp_path, READY[kind].replace("Read more", script), options=("--browser",))
+    told = {(each["code"], each["text"]) for each in found["findings"]}
+    assert ("cookie-undeclared", "in a browser a cookie is set that the page does not name: _ga") in told
+    assert ("third-party", "in a browser the page asks t.example, before a choice") in told
+    assert codes(found) == {"cookie-undeclared", "third-party", *START}
+
+
+@pytest.mark.browser
+def test_a_browser_finds_nothing_in_a_whole_app(tmp_path: Path) -> None:
+    needed("chromium", "chromium-browser", "google-chrome")
+    assert codes(report(tmp_path, READY["flask"], options=("--browser",))) == START
+
+
+def test_without_the_extra_one_line_names_it(tmp_path: Path) -> None:
+    hidden = (
+        "import sys; sys.modules['playwright'] = None; from privacymw.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = call("check", "site_app:app", "--browser", cwd=tmp_path, command=[sys.executable, "-c", hidden])
+    assert done.code == 1
+    assert "pip install 'privacymw[browser]'" in done.err

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -37,6 +38,8 @@ def check(options: Namespace) -> int:
     show.told(
         f"privacymw check {options.app}: the app runs in this process, its data in a folder that is gone afterwards"
     )
+    if options.browser and not _is_there("playwright"):
+        raise StoreError("--browser needs playwright: pip install 'privacymw[browser]'")
     if os.getcwd() not in sys.path:  # noqa: PTH109 - where servers look for the app
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     logging.getLogger("privacymw").setLevel(logging.ERROR)  # what it would say of a start is in the report
@@ -107,7 +110,7 @@ def _looked(options: Namespace, setting: Setting) -> "Report":
                 elsewhere=elsewhere,
             )
             probe.app = app
-            report = look(probe, setting.target, _progress(), starts=tuple(options.path))
+            report = look(probe, setting.target, _progress(), starts=tuple(options.path), browser=options.browser)
         driven.close()
     return _with_page(report, setting, found=claim is not None, wraps=wraps)
 
@@ -170,6 +173,13 @@ def _progress() -> Callable[[str], None]:
         print(f"\r\x1b[K{show.shortened(text, 70)}", end="", file=sys.stderr, flush=True)
 
     return told
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ValueError:  # it was hidden
+        return False
 
 
 # --- the result on a terminal

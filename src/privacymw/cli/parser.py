@@ -153,6 +153,7 @@ def _check(verbs: "_Verbs[Parser]") -> None:
     verb.add_argument("--host", help="the host by which the site is asked (default: the first of PRIVACYMW_SITES)")
     _json(verb)
     verb.add_argument("--html", metavar="FILE", help="write the report as a page of its own too")
+    verb.add_argument("--browser", action="store_true", help="open the pages in Chromium too (extra: browser)")
 
 
 def _explain(verbs: "_Verbs[Parser]") -> None:

@@ -11,7 +11,7 @@ from privacymw.evidence.claim import Sentence
 from privacymw.evidence.probe import Probe, until
 from privacymw.evidence.verdict import Finding, Level, Seen, broken, held, unseen
 
-_OURS: Final = frozenset((NAME, VIEW, "privacy", "privacy-view"))
+OURS: Final = frozenset((NAME, VIEW, "privacy", "privacy-view"))
 _SLACK: Final = 60
 """Seconds by which a lifetime may differ, since an `Expires` was written a moment ago."""
 
@@ -52,7 +52,7 @@ def seen(probe: Probe) -> Iterator[Set]:
     for each in probe.visited:
         for line in each.answer.every("set-cookie"):
             found = cookie_set(each.url, line)
-            if found.name not in _OURS and not found.removes:
+            if found.name not in OURS and not found.removes:
                 yield found
 
 

@@ -70,12 +70,15 @@ def claim_of(driver: Driver, prefix: str, host: str = "localhost") -> Claim | No
     return read(driver.ask(Asked(f"{prefix}/notice.json", host=host)))
 
 
-def look(probe: Probe, target: str, told: Told = lambda text: None, *, starts: tuple[str, ...] = ()) -> Report:
+def look(
+    probe: Probe, target: str, told: Told = lambda text: None, *, starts: tuple[str, ...] = (), browser: bool = False
+) -> Report:
     """Drives an app and judges what its page says.
 
     Args:
         told: is given a line of progress now and then.
         starts: paths from which to walk, beside the first page.
+        browser: whether the pages are opened in Chromium too.
     """
     spans = otherlogs.Spans()
     spans.join()
@@ -92,6 +95,9 @@ def look(probe: Probe, target: str, told: Told = lambda text: None, *, starts: t
             told(survey.__name__)
             found += survey(probe)
         found += [*otherlogs.found(probe), *spans.found()]
+        if browser:
+            told("browser")
+            found += _browsed(probe)
     return Report(
         target,
         probe.claim,
@@ -101,6 +107,12 @@ def look(probe: Probe, target: str, told: Told = lambda text: None, *, starts: t
         walk.left_out,
         probe.parser,
     )
+
+
+def _browsed(probe: Probe) -> list[Finding]:
+    from privacymw.evidence.browsing import browsed
+
+    return browsed(probe)
 
 
 def _ordered(claim: Claim, verdicts: list[Verdict]) -> tuple[Verdict, ...]:
