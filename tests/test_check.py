@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import test_notice
 from checked import HTML, PAGES, Environ, Outside, Page, asgi_app, looked, wsgi_app
+from privacymw.evidence import markup
 from privacymw.evidence.claim import Sentence
 from privacymw.evidence.codes import CODES
 from privacymw.evidence.looking import Report
@@ -234,3 +235,41 @@ def test_each_finding_has_its_whole_page(code: str) -> None:
     assert "$SITE" in page.curl or "$HOST" in page.curl
     assert page.clause in test_notice.CLAUSES
     assert all(part.isdigit() for each in page.asvs for part in each.split("."))
+
+
+# --- the walk, and the parsers
+
+
+def test_the_walk_does_nothing_but_look(tmp_path: Path) -> None:
+    asked: list[tuple[str, str]] = []
+    links = '<a href="/logout">out</a> <a href="/item?delete=1">x</a> <a href="https://other.example/">o</a>'
+    links += "".join(f'<a href="/day/{number}">{number}</a>' for number in range(50))
+    pages = {**PAGES, "/": Page(links + '<form method="post" action="/pay"><button>pay</button></form>')}
+    report = looked(tmp_path, wsgi_app(pages, lambda e: asked.append((e["REQUEST_METHOD"], e["PATH_INFO"]))))
+    assert {method for method, _ in asked} == {"GET"}
+    assert not {"/logout", "/item", "/pay"} & {path for _, path in asked}
+    assert len({path for _, path in asked if path.startswith("/day/")}) == 6
+    assert report.left_out > 40
+
+
+MARKUP = b"""<!doctype html><base href="/sub/"><a href="//x.example/">a <b>b</b></a>
+<a ping="https://p.example" href=c>c</a>
+<form action="https://f.example"><input name=q value=1><input type=radio name=r value=no checked>
+<button>go</button></form>
+<meta http-equiv=refresh content="3; url='https://m.example/'"><svg><a xlink:href="https://s.example"/></svg>
+<img srcset="https://i.example/1 1x, /2 2x"><style>p { background: url(https://u.example/x) }</style>"""
+
+
+def test_both_parsers_see_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [markup.page(MARKUP)]
+    monkeypatch.setattr(markup, "PARSER", "html.parser")
+    pages.append(markup.page(MARKUP))
+    for seen in (
+        lambda page: sorted((each.element, each.attribute, each.href) for each in page.links()),
+        lambda page: sorted(page.loads()),
+        lambda page: [form.values() for form in page.forms()],
+        lambda page: page.base,
+    ):
+        assert seen(pages[0]) == seen(pages[1])
+    assert len([*pages[0].links()]) == 6
+    assert [*pages[0].loads()] == [("img", "https://i.example/1"), ("img", "/2"), ("style", "https://u.example/x")]
