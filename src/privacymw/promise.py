@@ -2,7 +2,7 @@
 
 import datetime
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -94,6 +94,8 @@ class Telling(msgspec.Struct, frozen=True):
     """Whether the address keys lie outside the folder of the store."""
     leaving: bool = True
     """Whether there is a page before links that leave."""
+    today: datetime.date = datetime.date.min
+    """The day in UTC, for what holds until a certain one."""
     words: Words = ENGLISH
     """The language, for what stands in placeholders and tables; sentences are put into it afterwards."""
 
@@ -131,8 +133,8 @@ class Services(msgspec.Struct, frozen=True):
     links: "LinkSeal | None" = None
     embeds: "Embeds | None" = None
     journal: "Journal | None" = None
-    sections: Mapping[str, tuple[Section, ...]] = {}
-    """The page in each language."""
+    sections: Callable[[str], tuple[Section, ...]] = lambda language: ()
+    """The page in a language, as it stands today."""
     organisation: Organisation = Organisation()
     leaving: bool = False
     allows: Callable[[Exchange, str], bool] = lambda exchange, category: False
@@ -166,6 +168,10 @@ class Promise(Group, frozen=True, kw_only=True):
     def entries(self) -> tuple[CookieEntry, ...]:
         """The cookies that it declares."""
         return ()
+
+    def remarks(self, today: datetime.date) -> Iterator[str]:
+        """What the operator should hear at a start on this day (UTC): what has expired is withdrawn, and told."""
+        yield from ()
 
     def within(self, means: Means) -> "Promise":
         """The promise that can be kept with what there is; itself where nothing is missing."""

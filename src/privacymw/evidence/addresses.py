@@ -5,7 +5,8 @@ from typing import Final
 
 from privacymw.address import network_text, pack
 from privacymw.evidence.claim import Sentence
-from privacymw.evidence.driver import Asked
+from privacymw.evidence.driver import BROWSER, Asked
+from privacymw.evidence.places import is_of
 from privacymw.evidence.probe import Elsewhere, Probe, Scratch, until
 from privacymw.evidence.records import ServerLog
 from privacymw.evidence.verdict import Seen, broken, held, judged, unseen
@@ -15,6 +16,8 @@ from privacymw.store.reader import Entry
 _WORD: Final = "pmw0canary0word"
 """What is asked for in a search; it may stand in no file."""
 _NOWHERE: Final = "the data folder of this app is not known here"
+_HERE: Final = "198.51.100.7"
+"""Who asks while a server's line is written: servers put a port behind it."""
 _SECRET: Final = 64
 """Bytes of a key at the end of its file."""
 _LATE: Final = 5.0
@@ -33,20 +36,85 @@ def nothing(probe: Probe, sentence: Sentence) -> Seen:
 
 
 def what(probe: Probe, sentence: Sentence) -> Seen:
-    """A visit gives one line with time, method, status and duration, and its key opens the address."""
-    scratch, who = probe.scratch, probe.newcomer()
+    """A visit gives one line with time, method, status and duration, and with as much of the address as is told."""
+    scratch, who, mode = probe.scratch, probe.newcomer(), sentence.values.get("mode", "whole")
     if scratch is None:
         return unseen(_NOWHERE)
+    before = len(scratch.nameless())
     answer = probe.ask("/", f"q={_WORD}", peer=who)
-    rows = until(lambda: scratch.rows(who))
+    rows = until(lambda: scratch.nameless()[before:] if mode == "none" else scratch.rows(who))
     if not rows:
         return broken("log-differs", "the log", "a visit to / left no line in it")
-    row = rows[0]
-    if (len(rows), row.address, row.method, row.status) != (1, who, "GET", answer.status):
+    row, client = rows[0], who if mode == "whole" else None
+    if (len(rows), row.address, row.method, row.status) != (1, client, "GET", answer.status):
         return broken("log-differs", "the log", f"one visit left {len(rows)} lines, the first says {row.status}")
+    if (row.network is None) != (mode == "none"):
+        return broken("log-differs", "the log", "a line says another part of the address than the page")
     if "?" in row.route or _WORD in row.route:
         return broken("log-clear", "the log", "a line holds the words of a search")
-    return held(f"a visit gives one line: {row.method} {row.route} {row.status}, and the address that a key opens")
+    part = {"whole": "the address", "network": "the network"}.get(str(mode), "neither address nor network")
+    return held(f"a visit gives one line: {row.method} {row.route} {row.status}, with {part}")
+
+
+def _line(probe: Probe, path: str = "/") -> Entry | None:
+    """The line of a visit; None where none can be found."""
+    scratch, who = probe.scratch, probe.newcomer()
+    if scratch is None:
+        return None
+    probe.ask(path, peer=who)
+    rows = until(lambda: scratch.rows(who), 3.0)
+    return rows[0] if rows else None
+
+
+_NO_LINE: Final = "no line of a visit can be found by its address"
+
+
+def browser(probe: Probe, sentence: Sentence) -> Seen:
+    """Names of browser, system and kind of device; the header itself is in no file."""
+    row = _line(probe)
+    if row is None or probe.scratch is None:
+        return unseen(_NO_LINE)
+    if not (row.browser and row.system and row.device):
+        return broken("log-differs", "the log", f"a line says {row.browser}, {row.system}, {row.device}")
+    if found := probe.scratch.files_with(dict(BROWSER)["user-agent"].encode()):
+        return broken("log-clear", ", ".join(found), "the whole header of a browser is written down")
+    return held(f"a line says {row.browser}, {row.system}, {row.device}; the whole header is in no file")
+
+
+def country(probe: Probe, sentence: Sentence) -> Seen:
+    """The files know no address of the documentation's networks."""
+    row = _line(probe)
+    if row is None:
+        return unseen(_NO_LINE)
+    return held(f"for an address of nowhere a line says {row.country or 'no country'}", weak=True)
+
+
+def site(probe: Probe, sentence: Sentence) -> Seen:
+    """A line names the host that was asked."""
+    row = _line(probe)
+    if row is None:
+        return unseen(_NO_LINE)
+    if not row.site or (not is_of(probe.host, (row.site,)) and row.site != probe.host):
+        return broken("log-differs", "the log", f"a line says {row.site or 'no site'}, asked was {probe.host}")
+    return held(f"a line says {row.site}")
+
+
+def path(probe: Probe, sentence: Sentence) -> Seen:
+    """The path of what is no page is opened by a key, and is in no file in the clear."""
+    word = "pmw0canary0path"
+    row = _line(probe, f"/{word}/1234567")
+    if row is None or probe.scratch is None:
+        return unseen(_NO_LINE)
+    if row.path is None or word not in row.path:
+        return unseen("the app knows a kind of page for each path that was tried")
+    if found := probe.scratch.files_with(f"{word}/1234567".encode()):
+        return broken("log-clear", ", ".join(found), "a path of no known kind is in the clear")
+    return held("a path of no known kind is opened by a key, and is in no file in the clear")
+
+
+def hold(probe: Probe, sentence: Sentence) -> Seen:
+    """Days in the past and the future: not tried."""
+    return unseen(f"a hold until {sentence.values.get('until')} was not waited for")
 
 
 def sealed(probe: Probe, sentence: Sentence) -> Seen:
@@ -54,8 +122,10 @@ def sealed(probe: Probe, sentence: Sentence) -> Seen:
     scratch, who = probe.scratch, probe.newcomer()
     if scratch is None:
         return unseen(_NOWHERE)
+    before = len(scratch.nameless())
     probe.ask("/", f"q={_WORD}", peer=who)
-    if not until(lambda: scratch.rows(who)):
+    none = sentence.values.get("mode") == "none"
+    if not until(lambda: scratch.nameless()[before:] if none else scratch.rows(who)):
         return unseen("the log shows no visit")
     return _clear(scratch, who) or held("neither the address nor the words are in any byte of its files")
 
@@ -132,16 +202,21 @@ def _began(name: str) -> float:
 
 def retention(probe: Probe, sentence: Sentence) -> Seen:
     """After the promised time no key that opened the address is in any file, and no line names it."""
-    return _ends(probe, "address", int(sentence.values.get("seconds", 0)))
+    lane = "network" if sentence.values.get("mode") == "network" else "address"
+    if sentence.values.get("mode") == "none":
+        return unseen("a line without an address has no key that could be followed")
+    return _ends(probe, lane, sentence)
 
 
 def network(probe: Probe, sentence: Sentence) -> Seen:
     """The same for the network of an address."""
-    return _ends(probe, "network", int(sentence.values.get("seconds", 0)))
+    return _ends(probe, "network", sentence)
 
 
-def _ends(probe: Probe, lane: str, seconds: int) -> Seen:
-    there = probe.elsewhere
+def _ends(probe: Probe, lane: str, sentence: Sentence) -> Seen:
+    if sentence.values.get("held"):
+        return unseen("a hold is in force, which goes before")
+    there, seconds = probe.elsewhere, int(sentence.values.get("seconds", 0))
     if there is None:
         return unseen("it needs the app in a process of its own: privacymw check MODULE:APP")
     who = probe.newcomer()
@@ -169,9 +244,8 @@ def _left(there: Elsewhere, lane: str, who: str, secrets: list[bytes], seconds: 
 
 def _readable(there: Elsewhere, lane: str, who: str) -> bool:
     if lane == "address":
-        return bool(there.scratch.rows(who, there.now))
-    packed = pack(who) or b""
-    wanted = network_text(packed[:15] + b"\0")
+        return any(row.address for row in there.scratch.rows(who, there.now))
+    wanted = network_text(pack(who) or bytes(16))
     return any(wanted == row.network for row in _rows(there))
 
 
@@ -185,7 +259,7 @@ def _rows(there: Elsewhere) -> list[Entry]:
 
 def masked(probe: Probe, sentence: Sentence) -> Seen:
     """A server's access line that is written while the app answers shows no address; nor did any record so far."""
-    who, server = probe.newcomer(), ServerLog(probe.kind)
+    who, server = _HERE, ServerLog(probe.kind)
     if writers := [*probe.records.writers_of("203.0.113.1")]:
         return broken("log-address", ", ".join(writers), "the address of a visitor, although it is to be masked")
     lines = _listened(probe, who, server)
@@ -212,7 +286,7 @@ def counted(probe: Probe, sentence: Sentence) -> Seen:
     scratch, server = probe.scratch, ServerLog(probe.kind)
     if scratch is None:
         return unseen(_NOWHERE)
-    _listened(probe, probe.newcomer(), server)
+    _listened(probe, _HERE, server)
     found = until(lambda: [kind for kind, names in scratch.counts().items() if server.logger in names])
     if not found:
         return broken("log-differs", server.logger, "a line with an address was written and not counted")

@@ -271,7 +271,7 @@ def receipt(probe: Probe, sentence: Sentence) -> Seen:
     rows = until(lambda: scratch.query(_FIND.format(number)))
     if not rows:
         return broken("record-differs", "the store", "there is no record of a receipt that was given out")
-    if "203.0.113" in repr(rows) or "198.51.100" in repr(rows):
+    if "203.0.113" in repr(rows):
         return broken("record-differs", "the store", "a record holds an address")
     return held("the receipt is signed, its record holds no address, and its number is not in the cookie")
 

@@ -33,11 +33,18 @@ class Scratch(NamedTuple):
     log: Path
 
     def rows(self, address: str, clock: Callable[[], float] | None = None) -> list[Entry]:
-        """The requests of an address, as far as a key opens them."""
+        """The requests of an address, as far as a key opens them; of its network, where only that is kept."""
         if not self.log.exists():
             return []
         log = open_log(self.data, url=f"sqlite:///{self.log}", keys=self.keys, clock=clock)
-        return list(log.rows(address=address))
+        return list(log.rows(address=address)) or list(log.rows(network=address))
+
+    def nameless(self) -> list[Entry]:
+        """The requests that no key names."""
+        if not self.log.exists():
+            return []
+        log = open_log(self.data, url=f"sqlite:///{self.log}", keys=self.keys)
+        return [row for row in log.rows() if row.address is None and row.network is None]
 
     def files_with(self, *needles: bytes) -> list[str]:
         """Names of files, keys left out of the names, that hold one of some bytes."""
@@ -117,9 +124,8 @@ class Probe:
         return f"https://{self.host}/"
 
     def newcomer(self) -> str:
-        """An address from which nobody has asked yet (RFC 5737)."""
-        number = next(self._addresses)
-        return f"198.51.100.{number}" if number < 250 else f"203.0.113.{number - 200}"
+        """An address from whose network nobody has asked yet (RFC 3849)."""
+        return f"2001:db8:{next(self._addresses):x}::1"
 
     def ask(self, path: str = "/", query: str = "", *headers: tuple[str, str], **more: Any) -> Answer:
         """The answer to a browser over https, from an address of its own unless one is given."""
