@@ -72,4 +72,5 @@ def read(answer: Answer) -> Claim | None:
 def _sentences(document: Mapping[str, Any]) -> Iterator[Sentence]:
     for section in document["sections"]:
         for each in section["sentences"]:
-            yield Sentence(each["name"], each["text"], each["kind"] == "kept", each.get("values", {}))
+            kept, values = each["kind"] == "kept", each.get("values", {})
+            yield Sentence(name=each["name"], text=each["text"], kept=kept, values=values)
