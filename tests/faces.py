@@ -234,6 +234,9 @@ def _answered(exchange: Exchange, site: Site) -> Answer:
     chunks = site.chunks
     if exchange.transform is not None:
         chunks = (*map(exchange.transform.feed, chunks), exchange.transform.close())
+    if exchange.whole is not None:
+        exchange.whole.add(sum(map(len, site.chunks)), b"".join(chunks))
+        headers += [] if exchange.whole.overflows else [exchange.whole.length]
     return Answer(site.status, _lower(headers + exchange.fixed.text), b"".join(chunks))
 
 

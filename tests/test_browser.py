@@ -12,7 +12,9 @@ import pytest
 
 from axe import SCRIPT as AXE
 from neighbours import other_site, page_cache
+from privacymw.words import Words
 from servers import Server, gunicorn, needed, uvicorn
+from sites import portal
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -361,6 +363,24 @@ def test_no_barriers(stage: Stage, page: Page, axe: Any, scheme: Any, path: str)
     else:
         opened(page, stage.url + path)
     assert axe() == []
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", ["blocked", "mail"])
+def test_no_barriers_on_pages_of_links(page: Page, axe: Any, tmp_path: Path, kind: str, language: str) -> None:
+    seal = portal("wsgi").started.services.links
+    assert seal is not None
+    path, target, heading = {
+        "blocked": ("leaving", "https://foe.example/x?y=1", "This site does not link there"),
+        "mail": ("mail", "mailto:desk@b.example", "Before you write a mail"),
+    }[kind]
+    with staged("flask", tmp_path, PRIVACYMW_OUTBOUND_BLOCKED="foe.example") as stage:
+        base = stage.url + ("/privacy/es/" if language == "es" else "/privacy/")
+        opened(page, f"{base}{path}/{seal.seal(target)}")
+        page.get_by_role("heading", name=Words(language).text(heading)).wait_for()
+        assert page.locator("html").get_attribute("lang") == language
+        assert page.locator('a[href^="http"]').count() == 0
+        assert axe() == []
 
 
 @pytest.mark.parametrize("path", ["/", "/plain", *OURS, "/needs"])

@@ -24,6 +24,7 @@ import pytest
 
 import commands
 from privacymw.address import pack
+from privacymw.cli.kin import kin
 from privacymw.startup import Started, start
 from privacymw.wsgi import PrivacyMiddleware
 from running import running
@@ -37,6 +38,7 @@ VERBS = [
     ["choices", "verify"],
     ["settings"],
     ["rollout"],
+    ["outbound", "report"],
     ["preview"],
     ["check"],
     ["explain"],
@@ -545,6 +547,72 @@ def test_rollout_of_a_broken_file(data: Path) -> None:
     done = call("rollout", cwd=data.parent)
     assert done.code == 1
     assert "counts-1.json is no file of counts: remove it" in done.err
+
+
+# --- outbound report ---
+
+
+def test_the_report_tells_hosts_by_route(tmp_path: Path) -> None:
+    with site(tmp_path / "privacymw-data", SITES="www.health.example", OUTBOUND_TRUSTED="elsewhere.example") as started:
+        visit_any(started, PAGE)
+    done = call("outbound", "report", cwd=tmp_path)
+    assert done.code == 0
+    assert re.search(r"^ +2  elsewhere\.example +a trusted host: in the link's text +/members/\{\}$", done.out, re.M)
+    assert re.search(
+        r"^ +1  portal\.health\.example +through the page before links that leave +/members", done.out, re.M
+    )
+    assert "  PRIVACYMW_SITES=www.health.example,portal.health.example\n" in done.out
+    document = json.loads(call("outbound", "report", "--json", cwd=tmp_path).out)
+    assert document["links"] == [
+        {"host": "elsewhere.example", "fate": "trusted", "route": "/members/{}", "times": 2},
+        {"host": "portal.health.example", "fate": "sealed", "route": "/members/{}", "times": 1},
+    ]
+    assert document["suggestions"] == ["PRIVACYMW_SITES=www.health.example,portal.health.example"]
+    assert "4711" not in json.dumps(document)
+
+
+def visit_any(started: Started, body: bytes) -> None:
+    """A page behind a path that names somebody."""
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [body]
+
+    environ = {"PATH_INFO": "/members/4711", "HTTP_HOST": "www.health.example"}
+    setup_testing_defaults(environ)
+    answer = PrivacyMiddleware(app, started.pipeline)(environ, lambda *_: lambda _: None)
+    b"".join(answer)
+    answer.close()  # type: ignore[attr-defined]
+
+
+def test_the_report_before_anything_was_counted(data: Path) -> None:
+    assert "Nothing has been counted yet" in call("outbound", "report", cwd=data.parent).out
+
+
+def test_the_report_of_more_hosts_than_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "privacymw-data"
+    with site(folder) as started:
+        for number in range(2_100):
+            started.services.count("outbound hosts", f"n{number}.example sealed /")
+    document = json.loads(call("outbound", "report", "--json", cwd=tmp_path).out)
+    assert document["links"][0] == {"host": "(others)", "fate": "", "route": "", "times": 100}
+
+
+@pytest.mark.parametrize(
+    ("sites", "host", "own"),
+    [
+        ("www.health.example", "portal.health.example", True),
+        ("portal.health.example", "health.example", True),
+        ("health.example, *.health.example", "portal.health.example", False),  # named already
+        ("*.health.example", "health.example", True),
+        ("health.example", "myhealth.example", False),
+        ("health.co.uk", "other.co.uk", False),
+        ("www.health.co.uk", "shop.health.co.uk", True),
+        ("", "portal.health.example", False),
+    ],
+)
+def test_which_hosts_look_like_ones_own(sites: str, host: str, own: bool) -> None:
+    assert kin([host], sites) == ([host] if own else [])
 
 
 # --- preview ---

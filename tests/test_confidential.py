@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faces import Site
-from privacymw.promises.confidential import path_pattern
+from privacymw.paths import path_pattern
 from privacymw.store import open_log
 from sites import BROWSER, FACES, Portal, header, page_of, portal
 

@@ -157,7 +157,8 @@ def test_an_unknown_language_is_refused(visitor: httpx.Client) -> None:
 
 
 def test_the_rest_answers(visitor: httpx.Client) -> None:
-    assert 'href="mailto:' in visitor.get("/contact").text
+    assert re.search(r'title="E-mail is not [^"]*" href="mailto:', visitor.get("/contact").text)
+    assert '<p id="privacy-mail"' in visitor.get("/register").text
     assert visitor.get("/health").json() == {"status": "ok"}
     assert visitor.get("/static/style.css").headers["content-type"].startswith("text/css")
     assert visitor.get("/nowhere").status_code == 404

@@ -15,9 +15,9 @@ from selectolax.lexbor import LexborHTMLParser
 import catalogue
 import readability
 from faces import Answer
+from privacymw.policies import GROUPS, Policy
 from privacymw.promise import Means, Section, Sentence, Table
 from privacymw.settings import fields
-from privacymw.startup import GROUPS, Policy
 from privacymw.words import CATEGORIES, LANGUAGES, LOCALE, Refusal, Words
 from sites import FACES, FORM, NAVIGATION, Portal, cookie_of, environ, header, page_of, portal
 from test_notice import AT_ODDS, BASE, EVERY, SIGNALS

@@ -8,8 +8,9 @@ from privacymw.address import pack
 from privacymw.errors import SettingsError, StoreError
 from privacymw.faults import masked
 from privacymw.logplace import keys_apart
+from privacymw.policies import Policy
 from privacymw.running import table
-from privacymw.startup import Policy, start
+from privacymw.startup import start
 from privacymw.store.doctor import memory
 from privacymw.store.location import open_way, same_database, verified
 

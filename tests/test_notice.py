@@ -11,11 +11,11 @@ import pytest
 import readability
 from faces import Site
 from privacymw.core import BODILESS
+from privacymw.policies import GROUPS, Policy
 from privacymw.promise import Means, Section
 from privacymw.promises import PROMISES
 from privacymw.promises.notice import CLAUSES
 from privacymw.settings import fields
-from privacymw.startup import GROUPS, Policy
 from sites import BROWSER, FACES, environ, header, names, page_of, portal
 
 P = "PRIVACYMW_"
@@ -70,6 +70,13 @@ ANOTHER = {
     "addresses_fail2ban_retention": "3d",
     "outbound_mode": "annotate",
     "outbound_trusted": "friend.example",
+    "outbound_paths": "/blog=off, /pay=interstitial, /news=annotate",
+    "outbound_blocked": "foe.example",
+    "outbound_redirects": "allow-list",
+    "outbound_redirect_hosts": "login.example",
+    "mail_links": "off",
+    "mail_writes": "on",
+    "personal_fields": "member_id, email",
     "transport_redirect": "on",
     "transport_exempt": "/ping",
     "headers_preset": "strict",
@@ -97,6 +104,7 @@ REPORTS = {"security_contact": "mailto:a@example.org", "security_expires": "2026
 ONLY_WITH = {
     **dict.fromkeys(("security_contact", "security_expires", "security_policy", "security_languages"), REPORTS),
     "choices_opt_out_countries": {"choices_model": "by-country"},
+    "outbound_redirect_hosts": {"outbound_redirects": "allow-list"},
 }
 AT_ODDS = {  # what the base sets and a word forbids
     ("addresses_mode", "off"): {"addresses_hold_since": "", "addresses_hold_until": ""},

@@ -216,7 +216,8 @@ def test_what_described_the_apps_bytes_is_dropped(face: str, method: str) -> Non
     described = ("content-length", "content-md5", "digest", "repr-digest", "accept-ranges", "last-modified")
     view = page_of(LINK, *((name, "1") for name in described), ("etag", '"v1"'))
     answer = portal(face, view).ask(method=method)
-    assert not names(answer) & set(described)
+    lengths = [str(len(answer.body))] if method == "GET" else []  # a HEAD's would be that of the app's bytes
+    assert [value for name, value in answer.headers if name in described] == lengths
     assert re.fullmatch(r'W/"v1-pmw[0-9a-f]{8}"', header(answer, "etag"))
 
 
@@ -315,7 +316,7 @@ def test_other_settings_have_another_mark(face: str, settings: dict[str, str]) -
 
 def test_with_links_off_validators_are_the_apps_own(face: str) -> None:
     request = Request(headers=(*BROWSER, ("if-none-match", '"v1"')))
-    assert conditional(face, request, outbound_mode="off")[0].status == 304
+    assert conditional(face, request, outbound_mode="off", mail_links="off")[0].status == 304
 
 
 # --- redirects of the app's

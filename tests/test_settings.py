@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacymw.errors import SettingsError
+from privacymw.policies import GROUPS, Policy
 from privacymw.running import table
 from privacymw.settings import MASKED, fields, read
-from privacymw.startup import GROUPS, Policy
 from privacymw.words import ENGLISH
 from sites import SECRET, environ
 

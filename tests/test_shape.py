@@ -22,7 +22,7 @@ FLOORS: list[list[set[str]]] = [
     [
         {
             *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
-            *("held", "setcookie", "url"),
+            *("encodings", "held", "paths", "setcookie", "url"),
         },
         {"address", "kinds", "seal", "tokenizer"},
         {"forwarding", "masking", "words"},
@@ -31,16 +31,29 @@ FLOORS: list[list[set[str]]] = [
     ],
     [{"core"}, {"pipeline"}, {"modes"}],
     [
-        {"cookie", "forms", "links", "logs.", "page.", "registry", "settings", "store."},
-        {"folder", "policy", "questions", "receipt"},
+        {
+            "answers",
+            "cookie",
+            "forms",
+            "linkmodes",
+            "links",
+            "logs.",
+            "mailto",
+            "page.",
+            "registry",
+            "settings",
+            "store.",
+            "validators",
+        },
+        {"destination", "folder", "policy", "questions", "receipt"},
         {"ballot", "decider", "keyring", "logplace", "recorder"},
         {"bar", "holding", "languages", "promise", "running", "tally", "visitor", "wellknown"},
-        {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "versions"},
+        {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "redirects", "versions"},
         {"edition"},
         {"archive"},
     ],
     [{"promises."}],
-    [{"evidence.", "startup"}, {"testing"}],
+    [{"evidence.", "policies"}, {"startup"}, {"testing"}],
     [{"lifespan", "view", "wsgi"}, {"asgi"}, {"cli."}, {"__main__", "flask", "starlette"}],
 ]
 RANKS = {

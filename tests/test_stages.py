@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from disk import bytes_in
 from privacymw.address import network, pack
 from privacymw.errors import SettingsError
+from privacymw.policies import Policy, daily
 from privacymw.running import read_running
-from privacymw.startup import Policy, daily, start
+from privacymw.startup import start
 from privacymw.store import DAY, Batch, Row, Terms, open_keys, open_log, open_store
 from privacymw.store.base import KeyInfo, Query
 from privacymw.store.retention import sweep

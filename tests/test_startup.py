@@ -17,9 +17,10 @@ from privacymw.errors import SettingsError, StoreError
 from privacymw.folder import DataFolder
 from privacymw.modes import Observing, Off
 from privacymw.pipeline import Pipeline
+from privacymw.policies import GROUPS
 from privacymw.running import announce, read_running
 from privacymw.settings import MASKED, read
-from privacymw.startup import GROUPS, start
+from privacymw.startup import start
 from privacymw.tally import _NAMES, Tally, read_counts
 from sites import BROWSER, SECRET, environ, page_of, started, through_wsgi
 

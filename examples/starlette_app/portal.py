@@ -29,6 +29,7 @@ from starlette.types import ASGIApp
 
 import privacymw
 from privacymw.asgi import PrivacyMiddleware
+from privacymw.starlette import template_context
 
 HERE = Path(__file__).parent
 
@@ -86,7 +87,7 @@ def csrf_token(request: Request) -> dict[str, Any]:
     return {"csrf_token": token}
 
 
-templates = Jinja2Templates(HERE / "templates", context_processors=[csrf_token])
+templates = Jinja2Templates(HERE / "templates", context_processors=[csrf_token, template_context])
 
 
 def page(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from privacymw.errors import BrokenPromise, PrivacyError, SettingsError, StoreError
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
     from privacymw.view import Visit, visit
 
 __version__ = "0.1.0"

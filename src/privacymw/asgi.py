@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from privacymw.core import MARKER, Exchange, Job, Outcome, Reply
+from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, Whole
 from privacymw.lifespan import App, Lifespan, Message, Receive, Scope, Send, in_thread
 from privacymw.pipeline import Pipeline
 from privacymw.routes import scope_route
@@ -155,7 +155,7 @@ async def _run(job: Job, receive: Receive) -> Reply | None:
 class _Turn:
     """One exchange on the wire: what the app sends, and what becomes of it."""
 
-    __slots__ = ("exchange", "lost", "names", "outcome", "scope", "server_send")
+    __slots__ = ("exchange", "head", "lost", "names", "outcome", "scope", "server_send")
 
     def __init__(self, names: dict[bytes, str], exchange: Exchange, scope: Scope, send: Send) -> None:
         self.names = names
@@ -164,6 +164,7 @@ class _Turn:
         self.server_send = send
         self.outcome = Outcome.GONE
         self.lost = False
+        self.head: Message | None = None  # held back until a small body is there
 
     async def send(self, message: Message) -> None:
         """What the app calls; after a reply of ours, what it sends is dropped."""
@@ -175,10 +176,10 @@ class _Turn:
             if self.outcome is not Outcome.ENDED:
                 await self.reply(exchange.reply)
             return
-        if kind == "http.response.body" and exchange.transform is not None:
-            message = self._transformed(message)
+        messages = (message,) if exchange.transform is None else self._through(message)
         try:
-            await self.server_send(message)
+            for each in messages:
+                await self.server_send(each)
         except OSError:  # so a server tells that the client went (ASGI HTTP 2.4)
             self.lost = True
             raise
@@ -213,13 +214,31 @@ class _Turn:
         headers += exchange.fixed.raw
         return {**message, "headers": headers}
 
-    def _transformed(self, message: Message) -> Message:
-        transform = self.exchange.transform
+    def _through(self, message: Message) -> tuple[Message, ...]:
+        """What can be sent now of an answer that is rewritten."""
+        transform, whole = self.exchange.transform, self.exchange.whole
         assert transform is not None
-        body = transform.feed(message.get("body", b""))
-        if not message.get("more_body"):
-            body += transform.close()
-        return {**message, "body": body}
+        if message["type"] == "http.response.body":
+            came = message.get("body", b"")
+            body = transform.feed(came) if message.get("more_body") else transform.feed(came) + transform.close()
+            message = {**message, "body": body}
+            if whole is not None:
+                whole.add(len(came), body)
+        return (message,) if whole is None else self._gathered(message, whole)
+
+    def _gathered(self, message: Message, whole: Whole) -> tuple[Message, ...]:
+        """Nothing until a small body is whole; then its head, with a true length, and all of it."""
+        if message["type"] == "http.response.start":
+            self.head = message
+            return ()
+        is_body, more = message["type"] == "http.response.body", message.get("more_body")
+        if is_body and more and not whole.overflows:
+            return ()
+        head, self.exchange.whole = self.head, None
+        assert head is not None
+        if is_body and not more:
+            head = {**head, "headers": head["headers"] + _encoded([whole.length])}
+        return head, {**message, "body": whole.body} if is_body else message
 
     async def reply(self, reply: Reply) -> None:
         """Sends a whole answer of our own."""

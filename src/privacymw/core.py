@@ -9,6 +9,7 @@ A face (`wsgi.py`, `asgi.py`) speaks its protocol and hands over text; a keeper 
     exchange.respond(...) -> pairs       the response hooks have run; legal again until `finish`
     exchange.fixed                       headers decided at start-up, still to be added by the face
     exchange.transform                   None, or what every body chunk goes through
+    exchange.whole                       None, or what holds the head back until a small body is there
     exchange.finish(outcome)             exactly once
 
 The other half, `pipeline.py`, decides at start-up what can be decided then: which hooks run, which
@@ -84,6 +85,45 @@ class Transform(Protocol):
     def close(self) -> bytes: ...
 
 
+WHOLE: Final = 65_536
+"""Bytes up to which a body of declared length is gathered, so that it keeps a true length."""
+
+
+class Whole:
+    """What is there of a small body: its head waits until all of it is, and then tells the length.
+
+    Args:
+        declared: bytes of the app's body, as the app says.
+    """
+
+    __slots__ = ("_came", "_declared", "_parts")
+
+    def __init__(self, declared: int) -> None:
+        self._declared = declared
+        self._came = 0
+        self._parts: list[bytes] = []
+
+    def add(self, came: int, made: bytes) -> None:
+        """Takes what was made of so many bytes of the app's."""
+        self._came += came
+        self._parts.append(made)
+
+    @property
+    def overflows(self) -> bool:
+        """Whether more came than is gathered: it goes out as it is, and the rest as a stream without a length."""
+        return self._came > WHOLE
+
+    @property
+    def body(self) -> bytes:
+        """What was made of it so far."""
+        return b"".join(self._parts)
+
+    @property
+    def length(self) -> Pair:
+        """The header; where the app's length was false, this one is as false, for a cut answer must look cut."""
+        return "content-length", str(max(0, self._declared - self._came) + sum(map(len, self._parts)))
+
+
 PageHandler = Callable[["Exchange", str], Reply | Job | None]
 
 
@@ -141,7 +181,7 @@ class Exchange:
     __slots__ = (
         "asked", "choice", "confidential", "edits", "expires", "fixed", "headers", "job", "method",
         "origin", "own", "path", "pipeline", "query", "reply", "rewrites", "root", "route", "scheme",
-        "started", "state", "status", "token", "transform", "varies",
+        "started", "state", "status", "token", "transform", "varies", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -173,6 +213,7 @@ class Exchange:
         self.route: str | None = None
         self.fixed = NOTHING
         self.transform: Transform | None = None
+        self.whole: Whole | None = None
 
     def _refuse(self, call: str) -> NoReturn:
         raise RuntimeError(f"{call}() is not legal on an exchange that is {self.state}")
@@ -186,13 +227,13 @@ class Exchange:
         """The pairs to send in place of `touched`, the declared ones of the app's headers.
 
         The same list comes back when no keeper changed anything. Afterwards `fixed` holds what
-        the face adds, `transform` what the body goes through (None for HEAD, 204 and 304); where
-        `reply` is set now, it is sent in place of the app's answer, through another `respond`.
+        the face adds, `transform` what the body goes through (None for HEAD, 204 and 304), `whole` what
+        gathers it; where `reply` is set now, it is sent in place of the app's answer, through another `respond`.
         """
         self.state = _LEGAL.get((self.state, "respond")) or self._refuse("respond")
         self.status = status
         self.route = route
-        self.transform = None
+        self.transform = self.whole = None
         return self.pipeline.respond(self, touched)
 
     def ask(self, name: str) -> Any:

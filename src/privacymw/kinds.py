@@ -118,6 +118,18 @@ def _table(text: str) -> dict[str, list[str]]:
     return found
 
 
+def _pairs(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in _list(text):
+        name, equals, value = (each.strip() for each in part.partition("="))
+        if not (equals and name and value):
+            raise Refused("a name and its value are joined by =", text.find(part))
+        if name in found:
+            raise Refused("named before", text.rfind(part))
+        found[name] = value.lower()
+    return found
+
+
 def _tables(text: str) -> Any:
     try:
         return tomllib.loads(f"tables = {text}")["tables"]
@@ -146,6 +158,10 @@ def show_duration(seconds: int) -> str:
 
 def _show_table(value: Any) -> str:
     return ", ".join(f"{name}={'|'.join(values)}" for name, values in value.items())
+
+
+def _show_pairs(value: Any) -> str:
+    return ", ".join(f"{name}={word}" for name, word in value.items())
 
 
 class Kind(NamedTuple):
@@ -179,6 +195,7 @@ KINDS: Final = {
     "date": Kind(_date, str, "a date as YYYY-MM-DD", "2026-01-31"),
     "switch or date": Kind(_switch_or_date, _show_switch, "on, off, or a date as YYYY-MM-DD", "on"),
     "table": Kind(_table, _show_table, "name=value|value, separated by commas", "language=en|es"),
+    "pairs": Kind(_pairs, _show_pairs, "name=value, separated by commas", "/blog=annotate"),
     "store": Kind(str, masked, "sqlite:///path/of/file, postgresql://host/database, or none", "none"),
     "keys": Kind(str, masked, "a folder, postgresql: for the store's database, or postgresql://host/database", "keys"),
     "texts": Kind(_texts, _show_tables, "a table of texts in the file of PRIVACYMW_CONFIG", "{}"),

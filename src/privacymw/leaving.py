@@ -1,21 +1,22 @@
 """The page before a link that leaves: it names the destination and lets the visitor decide."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
-import ada_url
 import msgspec
 
 from privacymw import forms
 from privacymw.cookie import SITES
 from privacymw.core import Exchange, Job, Reply, not_allowed
+from privacymw.destination import no_way_on, shown, way_back
 from privacymw.headers import Pair, quoted_path, quoted_query
 from privacymw.links import opened
 from privacymw.page import NO_INDEX, NO_STORE
 from privacymw.promise import Services
 from privacymw.seal import LinkSeal
-from privacymw.url import Target, parse, with_query
+from privacymw.url import Hosts, Target, parse, with_query
 from privacymw.words import N_, Refusal
+
+_BLOCKED: Final = N_("The operators of this site do not link to the address below. There is no way on from here.")
 
 
 class LeavingPage:
@@ -23,12 +24,13 @@ class LeavingPage:
 
     reads: Final = ("cookie", "host", "origin", "referer", "sec-fetch-site", "content-type")
 
-    def __init__(self, services: Services, seal: LinkSeal) -> None:
+    def __init__(self, services: Services, seal: LinkSeal, blocked: Hosts) -> None:
         self._pages = services.pages
         self._folders = tuple(f"{each}/leaving/" for each in (services.site.prefix, *services.pages.others))
         self._cookie = services.cookie
         self._count = services.count
         self._seal = seal
+        self._blocked = blocked
 
     def answer(self, exchange: Exchange, token: str) -> Reply | Job:
         """The page; a redirect if and only if token and preference are both ours and valid."""
@@ -37,6 +39,9 @@ class LeavingPage:
             self._count("leaving", "forged or unknown tokens")
             text = N_("This link is not one that this site made, or it was damaged on its way here.")
             return self._pages.message(exchange, 404, N_("No such link"), text, NO_INDEX)
+        if target.host in self._blocked:  # also where the link was made before, or the visitor is not to be asked
+            self._count("leaving", "links to blocked hosts")
+            return no_way_on(self._pages, exchange, target, N_("This site does not link there"), _BLOCKED)
         if exchange.method == "POST":
             return Job(lambda body: self._post(exchange, target, body), forms.FORM_BYTES)
         if exchange.method not in ("GET", "HEAD"):
@@ -71,42 +76,17 @@ class LeavingPage:
             return self._pages.message(exchange, 400, N_("Nothing was changed"), why, NO_INDEX)
 
     def _shown(self, exchange: Exchange, target: Target, *headers: Pair, remember: bool) -> Reply:
-        before = f"{target.scheme}://"
-        after = target.href[len(before) + len(target.host) :]
         context = {
+            **shown(target),
             "page": "leaving/" + exchange.path.rpartition("/")[2],
             "query": _query(exchange),
-            "target": target.href,
-            "before": before,
-            "host": target.host,
-            "after": after,
-            "readable_host": _readable(target.host),
-            "back": self._back(exchange),
+            "back": way_back(exchange, self._folders),
             "here": quoted_path(exchange.root + exchange.path) + _query(exchange),
             "remember": remember,
             "saved": bool(headers),
         }
         return self._pages.reply("leaving.html", exchange, context, NO_STORE, NO_INDEX, *headers)
 
-    def _back(self, exchange: Exchange) -> str:
-        """Where the visitor came from, if that is a page of this host and not this one; else the first page."""
-        try:
-            came = urlsplit(exchange.headers.get("referer", ""))
-        except ValueError:
-            came = urlsplit("")
-        ours = came.path.removeprefix(exchange.root).startswith(self._folders)
-        if came.netloc and came.netloc == exchange.headers.get("host") and came.path.startswith("/") and not ours:
-            return "/" + came.path.lstrip("/\\") + (f"?{came.query}" if came.query else "")
-        return exchange.root + "/"
-
 
 def _query(exchange: Exchange) -> str:
     return "?" + quoted_query(exchange.query) if exchange.query else ""
-
-
-def _readable(host: str) -> str:
-    """The host in its own letters, where it is written in A-labels (RFC 5890 2.3.2.1); else empty."""
-    if "xn--" not in host:
-        return ""
-    readable: str = ada_url.idna.decode(host)
-    return readable if readable != host else ""

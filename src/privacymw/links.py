@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from privacymw.core import Exchange
 from privacymw.html import Edit, Outlet, Rewriter
+from privacymw.routes import generalised
 from privacymw.seal import LinkSeal
-from privacymw.url import Classifier, Target, Verdict, parse
+from privacymw.url import Classifier, Hosts, Target, Verdict, parse
 
 TARGET_BYTES: Final = 2_000
 """Longer targets would not survive every browser and proxy once they are sealed."""
@@ -17,6 +18,8 @@ _PRESIGNED: Final = re.compile(
 )
 _NOWHERE: Final = "http://host.invalid/"
 """Stands for the page's own address where there is no Host, or junk: then no host is known to be our own."""
+_SENT: Final = frozenset(("redirect", "refresh", "held"))
+"""Fates of what leads away by itself, rather than when somebody clicks."""
 _FORM: Final = "?"
 """Goes before a sealed target whose query is filled in by a form: no address begins with it."""
 
@@ -39,13 +42,23 @@ def opened(seal: LinkSeal, token: str) -> tuple[str, bool] | None:
     return None if text is None else (text.removeprefix(_FORM), text.startswith(_FORM))
 
 
+MailDecide = Callable[[Exchange, Outlet], Edit | None]
+
+
 class Rules(NamedTuple):
-    """What all links of a site are judged and written by."""
+    """What all links of a site are judged and written by.
+
+    Attributes:
+        held: hosts to which a page may send on by itself; None where that is not held to a list.
+        mail: decides `mailto:` links; None where they are left alone.
+    """
 
     classifier: Classifier
     seal: LinkSeal | None
     prefix: str
     tally: Callable[[str, str], None]
+    held: Hosts | None = None
+    mail: MailDecide | None = None
 
 
 class Links:
@@ -54,37 +67,58 @@ class Links:
     Args:
         rules: of the site.
         exchange: tells which host is our own here.
-        mode: `interstitial` or `annotate`.
+        mode: `interstitial`, `annotate` or `off`.
     """
 
     def __init__(self, rules: Rules, exchange: Exchange, mode: str) -> None:
         self._rules = rules
         self._mode = mode
+        self._exchange = exchange
         self._host = exchange.headers.get("host", "")
         self._root = exchange.root
         # Without the path: a relative link never leaves, and a path may name a person.
         self._page = _known(f"{exchange.origin.scheme or exchange.scheme}://{self._host}/")
+        self._route: str | None = None
         self.rewriter: Rewriter | None = None
 
     def _verdict(self, href: str) -> Verdict:
         return self._rules.classifier.verdict(href, self._page, self.rewriter.base if self.rewriter else None)
 
+    def told(self, host: str, fate: str) -> None:
+        """Counts a host by route and what became of the link; to what confidential pages link is not."""
+        exchange = self._exchange
+        if exchange.confidential:
+            return
+        if self._route is None:
+            self._route = exchange.route or generalised(exchange.root + exchange.path)
+        self._rules.tally("redirects" if fate in _SENT else "links", host)
+        self._rules.tally("outbound hosts", f"{host} {fate} {self._route}")
+
+    def foreign(self, href: str) -> Target | None:
+        """Where a link leaves to; None where it does not, or leads to a trusted host."""
+        verdict = self._verdict(href)
+        return verdict.target if verdict.kind in ("outside", "blocked") else None
+
     def foreign_host(self, href: str) -> str:
         """The host to which a link leaves; empty where it does not."""
-        verdict = self._verdict(href)
-        return verdict.target.host if verdict.kind == "outside" and verdict.target else ""
+        target = self.foreign(href)
+        return target.host if target is not None else ""
 
     def address(self, href: str) -> str:
         """The link to put into a page: the leaving page's for what leaves, else `href` itself."""
         verdict = self._verdict(href)
+        if verdict.kind == "blocked" and verdict.target is not None:
+            return self._sealed(verdict.target) or "#"
         if verdict.kind != "outside" or verdict.target is None:
             return href
-        return self._leaving(verdict.target) or href
+        return self.leaving(verdict.target) or href
 
-    def _leaving(self, target: Target, *, form: bool = False) -> str | None:
-        if self._mode != "interstitial" or self._rules.seal is None:
-            return None
-        token = sealed(self._rules.seal, target, form=form)
+    def leaving(self, target: Target, *, form: bool = False) -> str | None:
+        """The page before a target; None where there is none, or the target cannot be sealed."""
+        return self._sealed(target, form=form) if self._mode == "interstitial" else None
+
+    def _sealed(self, target: Target, *, form: bool = False) -> str | None:
+        token = None if self._rules.seal is None else sealed(self._rules.seal, target, form=form)
         path = f"{self._root}{self._rules.prefix}/leaving/{token}"
         # Under a foreign <base> a path would lead to the other site.
         foreign = self.rewriter is not None and self.rewriter.base is not None
@@ -100,23 +134,52 @@ class Links:
 
     def _decided(self, outlet: Outlet) -> Edit | None:
         if outlet.attribute == "ping":
-            return self._ping(outlet)
+            return self._ping(outlet) if self._mode != "off" else None
         verdict = self._verdict(outlet.value)
         target = verdict.target
-        if target is None or verdict.kind not in ("outside", "trusted"):
+        if verdict.kind == "other" and self._rules.mail is not None:
+            return self._rules.mail(self._exchange, outlet)
+        if target is None or verdict.kind not in ("outside", "trusted", "blocked"):
             return None
         if outlet.element == "base":
             self._rules.tally("outbound", "pages with a foreign base")
             return Edit({})
-        self._rules.tally("links", target.host)
+        if verdict.kind == "blocked":
+            return self._blocked(outlet, target)
+        if outlet.element == "meta" and verdict.kind == "outside" and self._mode != "interstitial":
+            return self._refreshing(target)
+        return self._edited(outlet, target, trusted=verdict.kind == "trusted") if self._mode != "off" else None
+
+    def _edited(self, outlet: Outlet, target: Target, *, trusted: bool) -> Edit | None:
         if outlet.method == "post":
             self._rules.tally("outbound", "forms that post to another site")
+            self.told(target.host, "posts")
             return None
         form = outlet.method == "get"
-        address = self._leaving(target, form=form) if verdict.kind == "outside" else None
+        address = None if trusted else self.leaving(target, form=form)
+        named = "trusted" if trusted else "unsealable" if self._mode == "interstitial" else "named"
+        self.told(target.host, named if address is None else "sealed")
         if address is not None:
             return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")})
         return None if form else Edit(_related(outlet, "external noopener"), suffix=f" ({target.host})")
+
+    def _blocked(self, outlet: Outlet, target: Target) -> Edit:
+        """In every mode a page that says no; where it cannot be sealed, the link is taken out."""
+        self.told(target.host, "blocked")
+        address = self._sealed(target)
+        suffix = f" ({target.host})" if address is None else ""
+        related = _related(outlet, "external nofollow") if address is not None else {}
+        return Edit({outlet.attribute: address, **related}, suffix=suffix)
+
+    def _refreshing(self, target: Target) -> Edit | None:
+        """A page that sends on by itself: like a redirect, its own act or held to the list."""
+        held = self._rules.held
+        if held is None or target.host in held:
+            if self._mode != "off":
+                self.told(target.host, "refresh")
+            return None
+        self.told(target.host, "held")
+        return Edit({"content": self._sealed(target)})
 
     def _ping(self, outlet: Outlet) -> Edit | None:
         """`ping` tells another site of a click that stays here: it is dropped (HTML 4.6.6)."""

@@ -36,6 +36,7 @@ class Observing(Pipeline):
         for name in changed:
             self.count("headers", name)
         exchange.fixed = NOTHING
+        exchange.whole = None
         if exchange.transform is not None:
             exchange.transform = _Unchanged(exchange.transform, self.count)
         return _as_asked(exchange, touched)

@@ -284,3 +284,8 @@ def _refresh(values: dict[str, str]) -> tuple[str, str | None]:
         return "", None
     url = next(text for text in found.groups() if text is not None)
     return values["content"][: found.start(found.lastindex or 0)].rstrip("\"'"), url or None
+
+
+def refreshed(content: str) -> tuple[str, str | None]:
+    """The same of a `Refresh` header's value."""
+    return _refresh({"http-equiv": "refresh", "content": content})

@@ -148,7 +148,7 @@ class Pipeline:
             except Exception as error:
                 self._failed(hook, exchange, error)
         if exchange.transform is not None and (exchange.method == "HEAD" or exchange.status in BODILESS):
-            exchange.transform = None
+            exchange.transform = exchange.whole = None
         if exchange.varies:  # the app looked at what this visitor sent
             pairs = for_one_visitor(pairs, exchange.varies)
         context = exchange.origin.scheme == "https", exchange.confidential, exchange.root

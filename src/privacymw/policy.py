@@ -144,6 +144,28 @@ class Organisation(Group, frozen=True, kw_only=True):
     ] = ""
 
 
+def check_fields(names: Iterable[str]) -> None:
+    """Raises ValueError for what no field of a form is called."""
+    for name in names:
+        if not _FIELD.fullmatch(name):
+            raise ValueError(f"{name!r}: a field's name has letters, digits, - and _")
+
+
+_FIELD: Final = re.compile(r"\w(?:[\w-]{0,62}\w)?")
+
+
+class Personal(Group, frozen=True, kw_only=True):
+    """What is personal about visitors."""
+
+    group: ClassVar[str] = "personal"
+
+    fields: Annotated[
+        tuple[str, ...],
+        setting("Fields of forms that hold personal values: they are taken out of links that open a mail.", "list",
+                check=check_fields, example="member_id, email"),
+    ] = ()  # fmt: skip
+
+
 class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sentence that no middleware can keep: a person answers for it.
 

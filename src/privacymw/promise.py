@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from privacymw.cookie import PreferenceCookie
     from privacymw.decider import Decider
     from privacymw.embeds import Embeds
+    from privacymw.mailto import MailLinks
     from privacymw.page import Pages
     from privacymw.receipt import Receipts
     from privacymw.seal import LinkSeal
@@ -96,6 +97,8 @@ class Telling(msgspec.Struct, frozen=True):
     """Whether there is a page before links that leave."""
     today: datetime.date = datetime.date.min
     """The day in UTC, for what holds until a certain one."""
+    personal: tuple[str, ...] = ()
+    """Names of fields that hold personal values."""
     words: Words = ENGLISH
     """The language, for what stands in placeholders and tables; sentences are put into it afterwards."""
 
@@ -132,6 +135,7 @@ class Services(msgspec.Struct, frozen=True):
     cookie: "PreferenceCookie | None" = None
     links: "LinkSeal | None" = None
     embeds: "Embeds | None" = None
+    mail: "MailLinks | None" = None
     journal: "Journal | None" = None
     sections: Callable[[str], tuple[Section, ...]] = lambda language: ()
     """The page in a language, as it stands today."""

@@ -17,7 +17,7 @@ __all__ = ["PrivacyMiddleware", "requires_choice", "template_context"]
 Endpoint = Callable[..., Any]
 
 
-def template_context(request: Request) -> Mapping[str, Any]:
+def template_context(request: Request) -> dict[str, Any]:
     """For `Jinja2Templates(..., context_processors=[template_context])`: templates get `privacy`."""
     return {"privacy": visit(request)}
 

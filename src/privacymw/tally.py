@@ -15,7 +15,10 @@ from privacymw.folder import DataFolder
 
 FOLDER: Final = "counts"
 _NAMES: Final = 2_000
-"""Names per process; what comes later is counted together, so that no visitor can fill the memory."""
+"""Names of a kind per process; what comes later is counted together, so that no visitor can fill the memory.
+
+By kind, so that many hosts of one do not hide what another has to tell. Kinds are the code's own, and few.
+"""
 _OTHERS: Final = "(others)"
 _INTERVAL: Final = 1.0
 _KEPT: Final = 30 * 86_400
@@ -36,6 +39,7 @@ class Tally:
     def _forget(self) -> None:
         """Also in a forked child, which has the parent's counts but not its thread."""
         self._counts: dict[tuple[str, str], int] = {}
+        self._names: dict[str, int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -46,8 +50,10 @@ class Tally:
         """One more; never blocks on a disk."""
         key = (kind, name[:120])
         with self._lock:
-            if key not in self._counts and len(self._counts) >= _NAMES:
-                key = (kind, _OTHERS)
+            if key not in self._counts:
+                names = self._names[kind] = self._names.get(kind, 0) + 1
+                if names > _NAMES:
+                    key = (kind, _OTHERS)
             self._counts[key] = self._counts.get(key, 0) + 1
             if self._thread is None and self._folder is not None:
                 self._start()

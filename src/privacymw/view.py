@@ -64,6 +64,14 @@ class Visit:
         address: str = self._asked("outbound_url")(url)
         return address
 
+    def mail_notice(self) -> "Markup":
+        """The notice beside a field that asks for an e-mail address: `{{ privacy.mail_notice() }}`.
+
+        The field refers to it by `aria-describedby="privacy-mail"`; it stands in a page once.
+        """
+        notice: Markup = self._asked("mail_notice")
+        return notice
+
     def _asked(self, name: str) -> Any:
         try:
             return self._exchange.ask(name)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, text_reply
+from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, Transform, Whole, text_reply
 from privacymw.headers import Pair
 from privacymw.pipeline import Pipeline
 from privacymw.routes import decoded, werkzeug_route
@@ -129,7 +129,7 @@ class _Turn:
     As a body it finishes the exchange when the server closes it.
     """
 
-    __slots__ = ("chunks", "closed", "environ", "exchange", "outcome", "server_start")
+    __slots__ = ("chunks", "closed", "environ", "exchange", "head", "outcome", "server_start", "write")
 
     def __init__(self, exchange: Exchange, environ: Environ, server_start: StartResponse) -> None:
         self.exchange = exchange
@@ -138,6 +138,8 @@ class _Turn:
         self.chunks: Iterable[bytes] = ()
         self.outcome = Outcome.GONE
         self.closed = False
+        self.head: Any = ()  # what starts the answer, held back until a small body is there
+        self.write: Callable[[bytes], object] = _discard
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -155,10 +157,13 @@ class _Turn:
                 headers = [pair for pair in headers if pair[0].lower() not in names]
                 touched = []
             headers = headers + [(_spelled(name), value) for name, value in pairs[len(touched) :]]
-        write = self.server_start(status, headers + exchange.fixed.text, *_given(exc_info))
-        if exchange.transform is None:
-            return write
-        return lambda chunk: write(_fed(exchange, chunk))
+        headers = headers + exchange.fixed.text
+        if exchange.whole is not None:
+            self.head = (status, headers, *_given(exc_info))
+            return self._written
+        self.head = ()
+        self.write = write = self.server_start(status, headers, *_given(exc_info))
+        return write if exchange.transform is None else self._written
 
     def _start(self, reply: Reply, exc_info: Any = None) -> None:
         pairs = self.exchange.respond(reply.status, reply.pairs(), self.exchange.route)
@@ -183,6 +188,34 @@ class _Turn:
         self.chunks = body
         return self
 
+    def _written(self, chunk: bytes) -> None:
+        """What an app calls that writes (PEP 3333, "The write() Callable")."""
+        if out := self._through(chunk):
+            self.write(out)
+
+    def _through(self, chunk: bytes) -> bytes:
+        """What can be sent of a chunk now; nothing while a small body is gathered."""
+        transform, whole = self.exchange.transform, self.exchange.whole
+        out = chunk if transform is None else transform.feed(chunk)
+        if whole is None:
+            return out
+        whole.add(len(chunk), out)
+        return self._released(whole) if whole.overflows else b""
+
+    def _released(self, whole: Whole, *length: Pair) -> bytes:
+        """Starts the answer that was held back, and gives what there is of its body."""
+        self.exchange.whole = None
+        (status, headers, *exc_info), self.head = self.head, ()
+        self.write = self.server_start(status, headers + [(_spelled(name), text) for name, text in length], *exc_info)
+        return whole.body
+
+    def _rest(self, transform: Transform) -> bytes:
+        rest, whole = transform.close(), self.exchange.whole
+        if whole is None:
+            return rest
+        whole.add(0, rest)
+        return self._released(whole, whole.length)
+
     def _whole(self, body: Iterable[bytes]) -> bool:
         if type(body) in (list, tuple):
             return True
@@ -196,11 +229,14 @@ class _Turn:
             for chunk in self.chunks:
                 if exchange.reply is not None:
                     break
-                yield chunk if exchange.transform is None else exchange.transform.feed(chunk)
+                out = chunk if exchange.transform is None else self._through(chunk)
+                # A body of known length is one piece: nothing can be yielded before its head (PEP 3333).
+                if exchange.whole is None:
+                    yield out
             if exchange.reply is not None:
                 yield self._body_of(exchange.reply)
             elif exchange.transform is not None:
-                yield exchange.transform.close()
+                yield self._rest(exchange.transform)
             self.outcome = Outcome.ENDED
         except GeneratorExit:  # the server went on without the rest
             raise
@@ -224,10 +260,6 @@ class _Turn:
 def _code(status: str) -> int:
     code = status[:3]
     return int(code) if code.isascii() and code.isdigit() else 500
-
-
-def _fed(exchange: Exchange, chunk: bytes) -> bytes:
-    return chunk if exchange.transform is None else exchange.transform.feed(chunk)
 
 
 def _discard(chunk: bytes) -> None:

@@ -75,7 +75,7 @@ def _judged(receipt: "Receipt", record: "Decision | None", now: int, retention: 
 def _secrets(site: Site) -> list[str]:
     """The secrets of the settings, else of the data folder."""
     from privacymw.cli.owner import as_owner
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
 
     if given := Policy.from_env(os.environ).site.secret_key:
         return list(given)

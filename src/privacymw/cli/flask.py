@@ -9,8 +9,10 @@ from privacymw.cli import main
 
 _VERBS: Final = {
     "addresses": "Read, purge and verify the log of addresses.",
+    "choices": "Look up what visitors decided, by the receipt that they have.",
     "settings": "Show the settings in force, and where each comes from.",
     "rollout": "Show what observe mode has counted.",
+    "outbound": "Look at where the links of your pages lead.",
     "preview": "Show the policy page while settings are tried.",
 }
 

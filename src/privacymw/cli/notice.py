@@ -12,13 +12,13 @@ from privacymw.cli import show
 from privacymw.errors import PrivacyError, SettingsError
 
 if TYPE_CHECKING:
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
     from privacymw.versions import Archive, Change, Version
 
 
 def settled() -> "Policy":
     """The policy of the environment, as far as a start could keep it."""
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
 
     policy = Policy.from_env(os.environ)
     return policy.within(policy.means())

@@ -47,6 +47,7 @@ def parser(program: str = "privacymw") -> Parser:
     _choices(verbs)
     _settings(verbs)
     _rollout(verbs)
+    _outbound(verbs)
     _preview(verbs)
     _check(verbs)
     _explain(verbs)
@@ -126,6 +127,14 @@ def _settings(verbs: "_Verbs[Parser]") -> None:
 def _rollout(verbs: "_Verbs[Parser]") -> None:
     text = "Show what PRIVACYMW_MODE=observe has counted: what would change with PRIVACYMW_MODE=on."
     _json(_verb(verbs, "rollout", "rollout:rollout", text))
+
+
+def _outbound(verbs: "_Verbs[Parser]") -> None:
+    text = "Look at where the links of your pages lead."
+    group = verbs.add_parser("outbound", help=text[0].lower() + text[1:-1], description=text, allow_abbrev=False)
+    below = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    text = "List the hosts to which links and redirects lead, by route, and what became of them."
+    _json(_verb(below, "report", "outbound:report", text))
 
 
 def _preview(verbs: "_Verbs[Parser]") -> None:

@@ -12,13 +12,13 @@ from privacymw.cli import show
 
 if TYPE_CHECKING:
     from privacymw.core import Reply
+    from privacymw.policies import Policy
     from privacymw.promise import Section, Services, Table
-    from privacymw.startup import Policy
 
 
 def preview(options: Namespace) -> int:
     """`preview`."""
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
 
     environ = {**os.environ, **dict(options.settings)}
     policy = Policy.from_env(environ)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from privacymw.cli import show
+from privacymw.cli.kin import kin, suggestions
 from privacymw.cli.site import Site, find
 
 _Counts = Mapping[str, Mapping[str, int]]
@@ -12,11 +13,12 @@ _Counts = Mapping[str, Mapping[str, int]]
 # What is counted, in the order in which it is told: kind, the column's name, what it means.
 _KINDS: Final = (
     ("links", "host", "Links in your pages to other sites: PRIVACYMW_OUTBOUND_MODE says what becomes of them."),
-    ("redirects", "host", "Redirects of your app to other sites: they are left alone in every mode."),
+    ("redirects", "host", "Redirects of your app to other sites: PRIVACYMW_OUTBOUND_REDIRECTS says if they are held."),
     ("headers", "header", "Headers of your app's answers that would be added or changed."),
     ("request headers", "header", "Headers of requests that your app would see changed, or not at all."),
     ("answers", "status", "Answers that would be given in place of your app's, such as the redirect to https."),
     ("outbound", "pages", "Pages whose links are not, or not all, looked after."),
+    ("mail", "links", "Links that open a mail to write."),
     ("parts that wait", "host", "Parts of your pages that wait for a yes, by the site from which they come."),
     ("undeclared categories", "category", "Parts that nobody can release: name the category in your app's settings."),
     ("preference cookies", "cookies", "Preference cookies that could not be verified: they count as a refusal."),
@@ -34,16 +36,16 @@ def rollout(options: Namespace) -> int:
     counts, since = read_counts_since(site.folder)
     values = {row["name"]: row["value"] for row in (site.running or {}).get("settings", ())}
     mode = values.get("PRIVACYMW_MODE", "")
-    kin = _kin([*counts.get("links", ()), *counts.get("redirects", ())], values.get("PRIVACYMW_SITES", ""))
-    suggestions = _suggestions(kin, values.get("PRIVACYMW_SITES", ""))
+    sites = values.get("PRIVACYMW_SITES", "")
+    lines = suggestions(kin([*counts.get("links", ()), *counts.get("redirects", ())], sites), sites)
     if options.json:
-        show.document({"mode": mode, "since": since, "counts": counts, "suggestions": suggestions})
+        show.document({"mode": mode, "since": since, "counts": counts, "suggestions": lines})
         return 0
     _opening(site, mode, since)
     for kind, column, meaning in _KINDS:
         if counts.get(kind):
             _told(meaning, column, counts[kind])
-    _ending(mode, counts, suggestions)
+    _ending(mode, counts, lines)
     return 0
 
 
@@ -66,27 +68,15 @@ def _told(meaning: str, column: str, names: Mapping[str, int]) -> None:
     show.table(("times", column), [(number, name) for name, number in rows], right=("times",))
 
 
-def _ending(mode: str, counts: _Counts, suggestions: Sequence[str]) -> None:
-    if suggestions:
+def _ending(mode: str, counts: _Counts, lines: Sequence[str]) -> None:
+    if lines:
         show.printed("\nThese hosts look like your own; links to them would then not be outbound:\n")
     elif counts.get("links"):
         show.printed(
             "\nIf one of these hosts is your own, name it in PRIVACYMW_SITES (*.example.org for all below it)."
         )
-    for line in suggestions:
+    for line in lines:
         show.printed(f"  {show.plain(line)}")
     if mode != "on":
         show.printed("\nTo go on, start the site with:\n\n  PRIVACYMW_MODE=on")
         show.printed("\nand back again with PRIVACYMW_MODE=observe; leaving links that are out still answer.")
-
-
-def _kin(hosts: Sequence[str], sites: str) -> list[str]:
-    """The hosts that share the domain of an own site; `www.` and `*.` do not make a domain."""
-    own = [site.strip().removeprefix("*.").removeprefix("www.") for site in sites.split(",") if site.strip()]
-    return sorted({host for host in hosts if any(host == each or host.endswith("." + each) for each in own)})
-
-
-def _suggestions(kin: Sequence[str], sites: str) -> list[str]:
-    """A line to paste that names them beside the sites there are."""
-    known = [site.strip() for site in sites.split(",") if site.strip()]
-    return [f"PRIVACYMW_SITES={','.join([*known, *kin])}"] if kin else []

@@ -15,7 +15,7 @@ _SERVERS: Final = {"wsgi": "gunicorn", "asgi": "uvicorn"}
 
 def run(options: Namespace) -> NoReturn:
     """`run`: becomes the server."""
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
 
     Policy.from_env()  # all faults before a server has workers that could each tell them
     if os.getcwd() not in sys.path:  # noqa: PTH109 - where both servers look for the app

@@ -65,8 +65,8 @@ def _of_running(site: Site) -> list[dict[str, str]]:
 
 
 def _of_environment() -> list[dict[str, str]]:
+    from privacymw.policies import Policy
     from privacymw.running import table
-    from privacymw.startup import Policy
 
     read = Policy.from_env(os.environ).settings
     for warning in read.warnings:
@@ -76,8 +76,8 @@ def _of_environment() -> list[dict[str, str]]:
 
 def _markdown() -> int:
     """The same whatever the environment says: it goes into documents."""
+    from privacymw.policies import Policy
     from privacymw.running import table
-    from privacymw.startup import Policy
 
     print("| Setting | Default | Allowed | What for |\n|---|---|---|---|")
     for row in table(Policy.from_env({}).settings):

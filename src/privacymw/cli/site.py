@@ -60,7 +60,7 @@ class Site(NamedTuple):
         return LogPlace(f"{scheme}:///{moved[0]}", Path(moved[1]), Terms(**log["terms"]))
 
     def _configured(self) -> LogPlace | None:
-        from privacymw.startup import Policy
+        from privacymw.policies import Policy
 
         return Policy.from_env(os.environ).log_place(self.folder)
 
@@ -121,7 +121,7 @@ def _asked(environ: Mapping[str, str]) -> str:
     """The folder of the settings, if they name one."""
     if "PRIVACYMW_DATA" not in environ and "PRIVACYMW_DATA_FILE" not in environ and "PRIVACYMW_CONFIG" not in environ:
         return ""
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
 
     row = next(row for row in Policy.from_env(environ).settings.rows if row.field.variable == "PRIVACYMW_DATA")
     if row.value.lower() == "none":

@@ -73,4 +73,4 @@ def _sentences(document: Mapping[str, Any]) -> Iterator[Sentence]:
     for section in document["sections"]:
         for each in section["sentences"]:
             kept, values = each["kind"] == "kept", each.get("values", {})
-            yield Sentence(name=each["name"], text=each["text"], kept=kept, values=values)
+            yield Sentence._make((each["name"], each["text"], kept, values))

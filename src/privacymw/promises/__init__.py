@@ -7,6 +7,7 @@ from privacymw.promises.addresses import Addresses
 from privacymw.promises.choices import Choices
 from privacymw.promises.confidential import Confidential
 from privacymw.promises.cookies import Cookies
+from privacymw.promises.mail import Mail
 from privacymw.promises.notice import Notice
 from privacymw.promises.outbound import Outbound
 from privacymw.promises.security import Security
@@ -23,5 +24,6 @@ PROMISES: Final[tuple[type[Promise], ...]] = (
     Headers,
     Security,
     Signals,
+    Mail,
     Notice,
 )

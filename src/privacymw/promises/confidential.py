@@ -1,33 +1,15 @@
 """Patient information: marked paths leave no copy and no trace behind."""
 
 import posixpath
-import re
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Final
 
 from privacymw.core import Exchange, Keeper
 from privacymw.headers import Context, Header, no_store, stricter_referrer
 from privacymw.kinds import setting
+from privacymw.paths import path_pattern
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
 from privacymw.words import N_
-
-
-def path_pattern(paths: Iterable[str]) -> re.Pattern[str]:
-    """A pattern that finds the given paths and all below them; `*` stands for one part.
-
-    Doubled slashes and another case are found too: to mark one page too many costs a cache entry,
-    to miss one breaks the promise.
-
-    Raises:
-        ValueError: a path does not begin with a slash.
-    """
-    patterns = []
-    for path in paths:
-        if not path.startswith("/"):
-            raise ValueError(f"{path!r} is no path: it begins with a slash, as /members or /members/*/claims")
-        parts = [part for part in path.split("/") if part]
-        patterns.append("".join("/+" + ("[^/]+" if part == "*" else re.escape(part)) for part in parts))
-    return re.compile(rf"(?:{'|'.join(patterns)})(?:[/;.].*)?", re.IGNORECASE | re.DOTALL)
 
 
 class Confidential(Promise, frozen=True, kw_only=True):
