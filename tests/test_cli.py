@@ -46,6 +46,8 @@ VERBS = [
     ["rollout"],
     ["outbound", "report"],
     ["preview"],
+    ["check"],
+    ["explain"],
     ["notice", "publish"],
     ["notice", "list"],
     ["notice", "diff"],

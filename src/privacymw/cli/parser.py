@@ -41,6 +41,8 @@ def parser(program: str = "privacymw") -> Parser:
     _rollout(verbs)
     _outbound(verbs)
     _preview(verbs)
+    _check(verbs)
+    _explain(verbs)
     _notice(verbs)
     _run(verbs)
     return top
@@ -128,13 +130,38 @@ def _notice(verbs: "Verbs[Parser]") -> None:
     verb.add_argument("--language", choices=("en", "es"), help="default: the version's")
 
 
-def _run(verbs: "Verbs[Parser]") -> None:
-    text = "Serve an app with privacymw in front of it, under the installed gunicorn (WSGI) or uvicorn (ASGI)."
-    verb = verb_of(verbs, "run", "run:run", text, data=False)
+def _check(verbs: "Verbs[Parser]") -> None:
+    text = (
+        "Drive an app and hold what it does against what its privacy page says; exit code 2 where a promise is broken."
+    )
+    verb = verb_of(verbs, "check", "check:check", text, data=False)
+    _app(verb)
+    verb.add_argument("--path", action="append", default=[], help="a path to look at beside those that links lead to")
+    verb.add_argument("--host", help="the host by which the site is asked (default: the first of PRIVACYMW_SITES)")
+    json_form(verb)
+    verb.add_argument("--html", metavar="FILE", help="write the report as a page of its own too")
+    verb.add_argument("--browser", action="store_true", help="open the pages in Chromium too (extra: browser)")
+
+
+def _explain(verbs: "Verbs[Parser]") -> None:
+    text = "Print what a finding of check means, how to see it, and how to mend it."
+    verb = verb_of(verbs, "explain", "explain:explain", text, data=False)
+    verb.add_argument("code", nargs="?", metavar="CODE", help="such as cookie-undeclared; without it all are listed")
+    json_form(verb)
+
+
+def _app(verb: Parser) -> None:
+    """An app, and its kind where it does not show."""
     verb.add_argument("app", metavar="MODULE:APP", help="such as portal:app, or portal:create_app()")
     kind = verb.add_mutually_exclusive_group()
     kind.add_argument("--wsgi", dest="kind", action="store_const", const="wsgi", help="it is a WSGI app")
     kind.add_argument("--asgi", dest="kind", action="store_const", const="asgi", help="it is an ASGI app")
+
+
+def _run(verbs: "Verbs[Parser]") -> None:
+    text = "Serve an app with privacymw in front of it, under the installed gunicorn (WSGI) or uvicorn (ASGI)."
+    verb = verb_of(verbs, "run", "run:run", text, data=False)
+    _app(verb)
     verb.add_argument("--bind", metavar="HOST:PORT", default="127.0.0.1:8000", help="default: 127.0.0.1:8000")
     verb.epilog = "What follows -- goes to the server: privacymw run portal:app -- --workers 2"
     verb.set_defaults(server=())
