@@ -67,7 +67,7 @@ def _rewriter() -> Callable[[bytes], object]:
 
     def scan(content: bytes) -> bytes:
         links = Links(rules, exchange, "interstitial")
-        links.rewriter = rewriter = Rewriter(links.decide)
+        links.rewriter = rewriter = Rewriter(links.decide, passes_own=True)
         chunks = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
         return b"".join([*map(rewriter.feed, chunks), rewriter.close()])
 

@@ -23,7 +23,8 @@ from privacymw.characters import decode
 from privacymw.foreign import HTML, SVG, Node
 from privacymw.html import Edit, Outlet
 from privacymw.markup import attributes
-from privacymw.tokenizer import DATA, Reading, Span
+from privacymw.skips import DATA
+from privacymw.tokenizer import Page, Reading, Span
 
 Decide = Callable[[Outlet], Edit | None]
 
@@ -45,8 +46,8 @@ class Recorder(Reading):
 
     def __init__(self, state: str, last: str) -> None:
         raw = state in ("RCDATA state", "RAWTEXT state") and last
-        super().__init__([], [], {}, raw or STATES[state])
-        self.stack = Node(b"div", SVG if self.mode == "cdata" else HTML)
+        super().__init__(Page(), raw or STATES[state])
+        self.stacks = (Node(b"div", SVG if self.mode == "cdata" else HTML),)
         self.tags: list[tuple[str, str, dict[str, str]]] = []
 
     def _tag(self, buffer: bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
@@ -58,7 +59,7 @@ class Recorder(Reading):
         buffer = bytearray()
         for part in parts:
             buffer += part
-            self._finds.clear()
+            self._page.finds.clear()
             self.run(buffer, len(buffer))
         return self.tags
 

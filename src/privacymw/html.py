@@ -10,7 +10,8 @@ from typing import Final
 from privacymw.characters import supported_charset
 from privacymw.markup import Span
 from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
-from privacymw.tokenizer import DATA, Finds, Reading
+from privacymw.skips import DATA
+from privacymw.tokenizer import Page, Reading
 
 __all__ = ["Decide", "Edit", "Outlet", "Rewriter", "supported_charset"]
 
@@ -32,6 +33,9 @@ class Rewriter:
     end of the page is one too, at `</body>` and, of a whole page, where its bytes end. For `base` any
     `Edit` it answers says that the base is foreign, and is not applied.
 
+    `passes_own` says that `decide` leaves alone every link that is relative on sight, as long as there is no
+    `<base>`: it is then not asked about most of them, which is many times faster.
+
     To be read at any time: `base`, the href of the first `<base>`, or None; `ambiguous`, the count of places
     that could not be judged (a foreign base after links that are out already, a link beyond the cap, a byte
     order mark of UTF-16, ambiguities within ambiguities).
@@ -39,16 +43,14 @@ class Rewriter:
     Raises ValueError for a charset that `supported_charset` does not know.
     """
 
-    def __init__(self, decide: Decide, *, charset: str = "utf-8") -> None:
+    def __init__(self, decide: Decide, *, charset: str = "utf-8", passes_own: bool = False) -> None:
         codec = supported_charset(charset)
         if codec is None:
             raise ValueError(f"pages in {charset!r} cannot be rewritten; let them pass")
         self._editor = Editor(decide, codec)
         self._buffer = bytearray()
-        self._spans: list[Span] = []
-        self._forks: list[Reading] = []
-        self._finds: Finds = {}
-        self._readings = [Reading(self._spans, self._forks, self._finds)]
+        self._page = Page(own=passes_own)
+        self._readings = [Reading(self._page)]
         self._begun = False
         self._head = b""
 
@@ -103,18 +105,20 @@ class Rewriter:
         while active and active[0].position < limit:
             first = active.pop(0)
             until = max(active[0].position, first.position + 1) if active else limit
-            if first.run(self._buffer, until):
+            if first.run(self._buffer, until, alone=len(self._readings) == 1):
                 active.append(first)
             elif not final:
                 limit = min(limit, first.position)
-            if len(self._readings) > 1 or self._forks:
+            if len(self._readings) > 1 or self._page.forks:
                 active = self._met(first, active)
 
     def _met(self, first: Reading, active: list[Reading]) -> list[Reading]:
-        """The active readings, hindmost first, less those that will only repeat another from here on."""
+        """The active readings, hindmost first, less those that another reads for from here on."""
         for reading in (first, *self._forked()):
             others = [one for one in self._readings if one is not reading]
-            if any(one.position == reading.position and one.key() == reading.key() for one in others):
+            same = [one for one in others if one.position == reading.position and one.key() == reading.key()]
+            if same:
+                same[0].take(reading)
                 self._readings = others
                 active = [one for one in active if one is not reading]
             elif reading is not first:
@@ -123,15 +127,15 @@ class Rewriter:
         return sorted(active, key=_position)
 
     def _forked(self) -> list[Reading]:
-        forks = self._forks[: _READINGS - len(self._readings)]
-        self._editor.ambiguous += len(self._forks) - len(forks)
-        self._forks.clear()
+        forks = self._page.forks[: _READINGS - len(self._readings)]
+        self._editor.ambiguous += len(self._page.forks) - len(forks)
+        self._page.forks.clear()
         return forks
 
     def _written(self, settled: int) -> bytes:
         """Take from the buffer what every reading is done with, changes made."""
         # Two readings may have found the same tag; it is decided once.
-        spans = sorted({span[:2]: span for span in self._spans}.values(), key=_place)
+        spans = sorted({span[:2]: span for span in self._page.spans}.values(), key=_place)
         waiting = [span for span in spans if span.end > settled]
         changes = [
             change for span in spans if span.end <= settled for change in self._editor.changes(self._buffer, span)
@@ -143,8 +147,8 @@ class Rewriter:
 
     def _drop(self, count: int, waiting: list[Span]) -> None:
         del self._buffer[:count]
-        self._finds.clear()
-        self._spans[:] = [span._replace(start=span.start - count, end=span.end - count) for span in waiting]
+        self._page.finds.clear()
+        self._page.spans[:] = [span._replace(start=span.start - count, end=span.end - count) for span in waiting]
         for reading in self._readings:
             reading.shift(count)
 

@@ -136,7 +136,9 @@ class _Keeper(Keeper):
             return headers
         if exchange.method != "HEAD":
             links = self._links(exchange)
-            exchange.transform = links.rewriter = Rewriter(self._decider(exchange, links), charset=charset)
+            exchange.transform = links.rewriter = Rewriter(
+                self._decider(exchange, links), charset=charset, passes_own=True
+            )
         return self._marked(fields.without(headers, *_OUTDATED))
 
     def _decider(self, exchange: Exchange, links: Links) -> Decide:
