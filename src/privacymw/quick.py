@@ -7,7 +7,7 @@ tests compare the two.
 
 import re
 import sys
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from privacymw.held import ELEMENTS, HOOK
 
