@@ -22,7 +22,7 @@ FLOORS: list[list[set[str]]] = [
     [
         {
             *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
-            *("held", "setcookie", "skips", "url"),
+            *("held", "refresh", "setcookie", "skips", "url"),
         },
         {"address", "kinds", "quick", "seal"},
         {"tokenizer"},

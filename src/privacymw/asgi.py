@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply
-from privacymw.lifespan import App, Lifespan, Message, Receive, Scope, Send, in_thread
+from privacymw.lifespan import App, Lifespan, Message, Receive, Scope, Send, in_thread, others_first
 from privacymw.pipeline import Pipeline
 from privacymw.routes import scope_route
 
 # With these the server sends a file that no transform would see (ASGI extensions).
 _UNSEEN: Final = ("http.response.pathsend", "http.response.zerocopysend")
+_SLICE: Final = 16_384
+"""Bytes of a page that are rewritten at a time: what else waits in the event loop waits no longer than that."""
 _SCHEMES: Final = {"https": "https", "wss": "https"}
 
 
@@ -176,7 +178,9 @@ class _Turn:
                 await self.reply(exchange.reply)
             return
         if kind == "http.response.body" and exchange.transform is not None:
-            message = self._transformed(message)
+            body = message.get("body", b"")
+            begun = await self._begun(body) if len(body) > _SLICE else b""
+            message = self._transformed(message, begun)
         try:
             await self.server_send(message)
         except OSError:  # so a server tells that the client went (ASGI HTTP 2.4)
@@ -213,10 +217,21 @@ class _Turn:
         headers += exchange.fixed.raw
         return {**message, "headers": headers}
 
-    def _transformed(self, message: Message) -> Message:
+    async def _begun(self, body: bytes) -> bytes:
+        """What becomes of a long body but for its last slice."""
         transform = self.exchange.transform
         assert transform is not None
-        body = transform.feed(message.get("body", b""))
+        parts = []
+        for at in range(0, len(body) - _SLICE, _SLICE):
+            parts.append(transform.feed(body[at : at + _SLICE]))
+            await others_first()
+        return b"".join(parts)
+
+    def _transformed(self, message: Message, begun: bytes) -> Message:
+        transform = self.exchange.transform
+        assert transform is not None
+        body: bytes = message.get("body", b"")
+        body = begun + transform.feed(body[(len(body) - 1) // _SLICE * _SLICE :] if body else b"")
         if not message.get("more_body"):
             body += transform.close()
         return {**message, "body": body}

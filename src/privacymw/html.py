@@ -5,6 +5,7 @@ one or more readings of them (`tokenizer.py`), and writes the changes (`outlets.
 """
 
 import re
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from privacymw.characters import supported_charset
@@ -48,7 +49,7 @@ class Rewriter:
         if codec is None:
             raise ValueError(f"pages in {charset!r} cannot be rewritten; let them pass")
         self._editor = Editor(decide, codec)
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""  # a chunk itself, as long as nothing is held back before it
         self._page = Page(own=passes_own)
         self._readings = [Reading(self._page)]
         self._begun = False
@@ -64,7 +65,12 @@ class Rewriter:
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that are settled now; they may be none."""
-        self._buffer += chunk
+        if not self._buffer:
+            self._buffer = chunk
+        elif isinstance(self._buffer, bytearray):
+            self._buffer += chunk
+        else:
+            self._buffer = bytearray(self._buffer) + chunk
         if len(self._head) < _HEAD_BYTES:
             self._head += chunk[: _HEAD_BYTES - len(self._head)]
         if not self._begun and not self._begin():
@@ -146,15 +152,20 @@ class Rewriter:
         return out
 
     def _drop(self, count: int, waiting: list[Span]) -> None:
-        del self._buffer[:count]
+        if isinstance(self._buffer, bytearray):
+            del self._buffer[:count]
+        else:
+            self._buffer = self._buffer[count:]
         self._page.finds.clear()
         self._page.spans[:] = [span._replace(start=span.start - count, end=span.end - count) for span in waiting]
         for reading in self._readings:
             reading.shift(count)
 
 
-def _rewritten(buffer: bytearray, end: int, changes: list[Change]) -> bytes:
+def _rewritten(buffer: bytes | bytearray, end: int, changes: list[Change]) -> bytes:
     """The buffer up to `end` with the changes; of two that overlap the one that begins first holds."""
+    if not changes:
+        return bytes(buffer[:end])
     parts: list[bytes | bytearray] = []
     done = 0
     for start, stop, new in sorted(changes, key=_place):
@@ -165,9 +176,5 @@ def _rewritten(buffer: bytearray, end: int, changes: list[Change]) -> bytes:
     return b"".join(parts)
 
 
-def _position(reading: Reading) -> int:
-    return reading.position
-
-
-def _place(change: Change | Span) -> tuple[int, int]:
-    return change[:2]  # what is put in at a place goes before what is written over it
+_position = attrgetter("position")
+_place = itemgetter(0, 1)  # what is put in at a place goes before what is written over it

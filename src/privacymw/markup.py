@@ -61,7 +61,8 @@ def attributes(buffer: bytes | bytearray, start: int, end: int) -> list[Attribut
     # Not finditer, which would look for an attribute from every blank of a trailing run: the square of it.
     while one := ATTRIBUTE.match(buffer, start, end):
         start = one.end()
-        found.append(Attribute(one[1].lower(), one.start(1), start, one[2] or one[3] or one[4] or b""))
+        name, double, single, bare = one.groups()
+        found.append(Attribute(name.lower(), one.start(1), start, double or single or bare or b""))
     return found
 
 

@@ -28,8 +28,22 @@ _COMMENT = rb"!--(?!-?>)(?:[^-]++|-(?!-))*+-->"
 
 _VALUE = rb"""(?:=(?:"[^"]*+"|'[^']*+'|[^\t\n\f\r "'=<>`]++(?=[\t\n\f\r >])))"""
 _ATTRIBUTES = rb"""(?:[\t\n\f\r ]++[^\t\n\f\r />"'=]++%b?+)*+""" % _VALUE
-# Of a link: neither href, ping nor xlink:href.
-_OTHER = rb"""(?:[\t\n\f\r ]++[^\t\n\f\r />"'=hpxHPX\x80-\xff][^\t\n\f\r />"'=]*+%b?+)*+""" % _VALUE
+_CLOSE = rb"[\t\n\f\r ]*+/?+>"
+
+
+def _but(letters: bytes) -> bytes:
+    """Attributes whose names begin with none of the letters, which are those of attributes that matter."""
+    first = rb"""[^\t\n\f\r />"'=%b%b\x80-\xff]""" % (letters, letters.upper())
+    return rb"""(?:[\t\n\f\r ]++%b[^\t\n\f\r />"'=]*+%b?+)*+""" % (first, _VALUE)
+
+
+_OTHER = _but(b"hpx")  # of a link: neither href, ping nor xlink:href
+# Tags that matter for a single attribute: formaction, http-equiv, data-privacy-category.
+_HARMLESS = [
+    b"(?:input|button)" + _but(b"f") + _CLOSE,
+    b"meta" + _but(b"h") + _CLOSE,
+    b"(?:img|link|source|video|audio|track|embed|object)" + _but(b"d") + _CLOSE,
+]
 _COMMON_OTHER = rb'(?: [a-gi-oq-wyz][a-z-]*+="[^"]*+")*+'
 # An address within the site: no scheme, no second slash, nothing that a parser strips or decodes before the query;
 # far below the length beyond which a link is not judged at all.
@@ -52,20 +66,20 @@ class Glance(NamedTuple):
 def glance(possessive: bool = sys.version_info >= (3, 11, 5)) -> Glance:
     """The patterns. Possessive repetitions of a group are faster; CPython before 3.11.5 gets them wrong (gh-106052)."""
     common = _COMMON + rb'(?:>| [a-z-]++="[^"]*+"(?: [a-z-]++="[^"]*+")*+ ?+/?+>)'
-    other = _NAME + _ATTRIBUTES + rb"[\t\n\f\r ]*+/?+>"
-    tags = [_COMMON_END, common, other, _END, _COMMENT]
+    other = _NAME + _ATTRIBUTES + _CLOSE
+    rest = [other, _END, *_HARMLESS]
     common_link = b"a" + _COMMON_OTHER + b" " + _OWN + _COMMON_OTHER + b">"
     link = b"a" + _OTHER + rb"[\t\n\f\r ]++" + _OWN + _OTHER + rb"[\t\n\f\r ]*+>"
     anchor = b"a" + _OTHER + rb"[\t\n\f\r ]*+>"
     words = rb'[^<]*+(?:</a>|<%b(?: [a-z-]++="[^"]*+")*+>[^<]*+</%b></a>)' % (_INLINE, _INLINE)
-    content = rb"[^<]*+(?:<(?:%b)[^<]*+)*+</a>" % b"|".join((_COMMON_END, common, other, _END))
+    content = rb"[^<]*+(?:<(?:%b)[^<]*+)*+</a>" % b"|".join((_COMMON_END, common, *rest))
     links = [rb"(?:%b|%b)%b" % (link, anchor, content)]
     return Glance(
         *(
             re.compile(pattern if possessive else re.sub(rb"\)([*?])\+", rb")\1", pattern))
             for pattern in (
-                _repeated(tags),
-                _repeated([_COMMON_END, common_link + words, common, *links, other, _END, _COMMENT]),
+                _repeated([_COMMON_END, common, *rest, _COMMENT]),
+                _repeated([_COMMON_END, common_link + words, common, *links, *rest, _COMMENT]),
                 b"<" + link,
             )
         )

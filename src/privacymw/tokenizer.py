@@ -85,7 +85,7 @@ class Reading:
         self._at -= count
         self._attribute -= count
 
-    def run(self, buffer: bytearray, until: int, *, alone: bool = False) -> bool:
+    def run(self, buffer: bytes | bytearray, until: int, *, alone: bool = False) -> bool:
         """Read to `until` or to a fork; False where more bytes are needed first. `alone`: there is no other reading."""
         # Never beyond it: a reading ahead meets no other, and each fork would read the whole buffer again.
         forks = self._page.forks
@@ -98,14 +98,14 @@ class Reading:
         self._linked |= bool(forks) or not alone  # what another reading takes for a link's end is none to all
         return bool(forks) or self.position < len(buffer)
 
-    def _glance(self, buffer: bytearray) -> None:
+    def _glance(self, buffer: bytes | bytearray) -> None:
         page = self._page
         if page.glance:
             own = page.own and page.passed and not (page.based or self._linked)
             seen = (page.glance.own if own else page.glance.dull).match(buffer, self.position)
             self.position = seen.end() if seen else self.position
 
-    def _skip(self, buffer: bytearray) -> bool:
+    def _skip(self, buffer: bytes | bytearray) -> bool:
         skip = SKIPS[self.mode]
         start, find = self._find(skip.find, buffer)
         if not find:
@@ -115,7 +115,7 @@ class Reading:
         self.position = start + offset
         return True
 
-    def _find(self, pattern: re.Pattern[bytes], buffer: bytearray) -> tuple[int, bytes]:
+    def _find(self, pattern: re.Pattern[bytes], buffer: bytes | bytearray) -> tuple[int, bytes]:
         since, start, find = self._page.finds.get(self.mode, (0, -1, b""))
         if not since <= self.position <= start:
             found = pattern.search(buffer, self.position)
@@ -123,7 +123,7 @@ class Reading:
             self._page.finds[self.mode] = self.position, start, find
         return start, find
 
-    def _data(self, buffer: bytearray) -> bool:
+    def _data(self, buffer: bytes | bytearray) -> bool:
         mark = _MARK.search(buffer, self.position)
         if mark is None:
             self.position = len(buffer)
@@ -138,7 +138,7 @@ class Reading:
             self._tag(buffer, name, Span(start, end), closing=bool(tag[1]), empty=tag[3].endswith(b"/"))
         return True
 
-    def _no_whole_tag(self, buffer: bytearray) -> bool:
+    def _no_whole_tag(self, buffer: bytes | bytearray) -> bool:
         """At a "<" that begins no tag, or one whose end is not here yet (HTML 13.2.5.6, 13.2.5.7)."""
         head = bytes(buffer[self.position : self.position + 9])
         name = TAG_NAME.match(head)
@@ -165,7 +165,7 @@ class Reading:
             self.mode = mode
         self.position += offset
 
-    def _in_tag(self, buffer: bytearray) -> bool:
+    def _in_tag(self, buffer: bytes | bytearray) -> bool:
         """Walk on through a tag that did not come whole."""
         while self._at < len(buffer):
             before = self._walk
@@ -181,7 +181,7 @@ class Reading:
         self._hold_on(buffer)
         return False
 
-    def _ended(self, buffer: bytearray, *, empty: bool) -> None:
+    def _ended(self, buffer: bytes | bytearray, *, empty: bool) -> None:
         self.mode = DATA
         if self._long is None:
             self._data(buffer)
@@ -191,7 +191,7 @@ class Reading:
         name = self._long.name
         self._tag(buffer, name.lstrip(b"/"), span, closing=name.startswith(b"/"), empty=empty)
 
-    def _hold_on(self, buffer: bytearray) -> None:
+    def _hold_on(self, buffer: bytes | bytearray) -> None:
         """Let go of what a tag beyond the cap has shown so far: attributes examined, never unexamined."""
         if self._passing:
             self.position = len(buffer)
@@ -203,14 +203,14 @@ class Reading:
             self._part("overlong", buffer, len(buffer))
             self._passing = True
 
-    def _part(self, part: str, buffer: bytearray, end: int) -> None:
+    def _part(self, part: str, buffer: bytes | bytearray, end: int) -> None:
         start, self.position = self.position, end
         if self._long is None:
             self._long = LongTag(bytes(buffer[start + 1 : start + 32]))
         if self._long.name in _LINKS | ELEMENTS and start < end:
             self._page.spans.append(Span(start, end, part, self._long))
 
-    def _tag(self, buffer: bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
+    def _tag(self, buffer: bytes | bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
         if closing:
             if name in _ENDS and not span.long and not self._is_no_place(name):
                 self._page.spans.append(span)
@@ -225,7 +225,7 @@ class Reading:
             found = attributes(buffer, span.start + 1 + len(name), span.end) if name in SPEAKS and not span.long else ()
             self._opened(name, {one.name: one.value for one in reversed(found)}, empty)
 
-    def _noted(self, buffer: bytearray, name: bytes, start: int) -> None:
+    def _noted(self, buffer: bytes | bytearray, name: bytes, start: int) -> None:
         page = self._page
         self._linked |= name == b"a"
         page.based |= name == b"base"
