@@ -150,7 +150,7 @@ def test_old_interpreters_get_patterns_they_can_run() -> None:
     if sys.version_info >= (3, 11, 5):
         assert [found and found.span() for found in right] == [(0, 2)] * 3
     assert glance() == glance(sys.version_info >= (3, 11, 5))
-    assert [re.findall(rb"\)[*+?]\+", pattern.pattern) for pattern in glance(False)] == [[], [], []]
+    assert [re.findall(rb"\)[*+?]\+", pattern.pattern) for pattern in glance(False)] == [[], [], [], []]
     chance = random.Random(0)
     for _ in range(3000):
         page = document(chance, OWN + DULL, 30)

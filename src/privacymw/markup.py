@@ -37,13 +37,15 @@ class Span(NamedTuple):
     """Where a tag that matters stands in the buffer: the whole of it, or a part of a long one.
 
     `part` is "whole"; "first" or "later" parts hold whole attributes; an "overlong" part is the beginning of
-    a single attribute that is itself beyond the cap.
+    a single attribute that is itself beyond the cap. `close` is where the end tag of a link stands, if that went
+    by with it.
     """
 
     start: int
     end: int
     part: str = "whole"
     long: LongTag | None = None
+    close: int = 0
 
 
 class Attribute(NamedTuple):

@@ -134,7 +134,7 @@ class Editor:
         if answer:
             changes += self._written(buffer, found, answer)
             changes += self._added(answer, values, insert, added)
-        return changes
+        return changes + self._end_tag("a", span.close) if span.close else changes
 
     def _placed(self, place: str) -> bytes:
         edit = self._decide(Outlet(place, "", "", "", {}))

@@ -54,13 +54,15 @@ _INLINE = rb"(?:code|span|em|strong|b|i|tt)"
 class Glance(NamedTuple):
     """Patterns that match from any place in a page's data state, and stop before what is to be looked at.
 
-    `dull` eats no link. `own` eats links within the site too, whole with their text: where it is to be used,
-    there is no open link. `link` matches the start tag of such a link.
+    `dull` eats no link; `own` eats links within the site too, whole with their text: where it is to be used,
+    there is no open link. `link` matches the start tag of such a link. `content` matches what follows the start
+    tag of a link, with its end tag, where that is dull.
     """
 
     dull: re.Pattern[bytes]
     own: re.Pattern[bytes]
     link: re.Pattern[bytes]
+    content: re.Pattern[bytes]
 
 
 def glance(possessive: bool = sys.version_info >= (3, 11, 5)) -> Glance:
@@ -81,6 +83,7 @@ def glance(possessive: bool = sys.version_info >= (3, 11, 5)) -> Glance:
                 _repeated([_COMMON_END, common, *rest, _COMMENT]),
                 _repeated([_COMMON_END, common_link + words, common, *links, *rest, _COMMENT]),
                 b"<" + link,
+                content,
             )
         )
     )

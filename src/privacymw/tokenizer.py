@@ -2,7 +2,7 @@
 
 A reading says where the tags are that matter for links. Where the markup can be read in two ways (scripting
 on or off, old or new rules for `select`) it forks, and `html.py` follows both until they meet again. Readings
-that see the same tags, and only differ in what may be open around them in svg or math, are one with several stacks.
+that see the same tags, and only differ in what may be open around them in svg, are one with several stacks.
 """
 
 import re
@@ -15,7 +15,6 @@ from privacymw.quick import Glance, glance
 from privacymw.skips import DATA, DECLARATIONS, RAW_TEXT, SKIPS, UNDECIDED
 
 CAP = 65_536  # bytes of one tag or attribute held back before it is handed on in parts
-
 IN_TAG = "tag"
 
 _GLANCE = glance()
@@ -46,8 +45,7 @@ class Page:
         self.forks: list[Reading] = []
         self.finds: Finds = {}
         self.own = own
-        self.passed = False
-        self.based = False
+        self.passed = self.based = False
         self.glance: Glance | None = _GLANCE
 
 
@@ -62,6 +60,7 @@ class Reading:
         self._dubious = frozenset[bytes]()  # open elements in which parsers of different age drop tags
         self._templates = 0
         self._linked = False  # a link may be open
+        self._alone = False  # there is no other reading
         self._at = 0  # inside an unfinished tag: how far the walk has come, its state,
         self._walk = NAME
         self._attribute = 0  # the start of the attribute it is in,
@@ -88,7 +87,7 @@ class Reading:
     def run(self, buffer: bytes | bytearray, until: int, *, alone: bool = False) -> bool:
         """Read to `until` or to a fork; False where more bytes are needed first. `alone`: there is no other reading."""
         # Never beyond it: a reading ahead meets no other, and each fork would read the whole buffer again.
-        forks = self._page.forks
+        forks, self._alone = self._page.forks, alone
         while self.position < until and not forks:
             if alone and self.mode == DATA and self.stacks is OUTSIDE:
                 self._glance(buffer)
@@ -219,17 +218,23 @@ class Reading:
             return
         says_so = name in ELEMENTS and (span.long or SAYS_SO.search(buffer, span.start, span.end))
         if says_so or (name in _LINKS and not self._is_no_place(name)):
-            self._page.spans.append(span)
-            self._noted(buffer, name, span.start)
+            self._page.spans.append(self._linking(buffer, span) if name == b"a" else span)
+            self._page.based |= name == b"base"
         if name in _NESTS or self.stacks is not OUTSIDE:
             found = attributes(buffer, span.start + 1 + len(name), span.end) if name in SPEAKS and not span.long else ()
             self._opened(name, {one.name: one.value for one in reversed(found)}, empty)
 
-    def _noted(self, buffer: bytes | bytearray, name: bytes, start: int) -> None:
+    def _linking(self, buffer: bytes | bytearray, span: Span) -> Span:
+        """The span of a link, and on to behind the link where nothing in it matters."""
         page = self._page
-        self._linked |= name == b"a"
-        page.based |= name == b"base"
-        page.passed = page.passed or _GLANCE.link.match(buffer, start) is not None
+        page.passed = page.passed or _GLANCE.link.match(buffer, span.start) is not None
+        quick = page.glance and self._alone and self.stacks is OUTSIDE and span.part == "whole"
+        content = _GLANCE.content.match(buffer, span.end) if quick else None
+        self._linked = content is None
+        if content is None:
+            return span
+        self.position = content.end()
+        return span._replace(close=content.end() - len(b"</a>"))
 
     @property
     def is_open(self) -> bool:
@@ -286,6 +291,7 @@ class Reading:
         other = Reading(self._page)
         other.__dict__.update(self.__dict__)
         other._linked = True
+        self._alone = other._alone = False
         other._follow(lead, stacks)
         self._page.forks.append(other)
         return other
