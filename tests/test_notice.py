@@ -67,8 +67,13 @@ ANOTHER = {
     "transport_exempt": "/ping",
     "headers_preset": "strict",
     "headers_hsts": "2d",
+    "security_contact": "mailto:security@example.org",
+    "security_expires": "2026-12-31",
+    "security_policy": "https://example.org/report",
+    "security_languages": "en, es",
     "signals_dnt": "disclose",
     "signals_gpc": "on",
+    "notice_terms": "/terms",
     "notice_effective": "2026-01-31",
     "notice_statements": '[{section = "personal", text = "We sell nothing.", by = "Jane Doe", on = 2026-01-31}]',
     "organisation_name": "Other Health",
@@ -80,7 +85,11 @@ ANOTHER = {
     "prefix": "/data",
     "keys": "/var/lib/keys",
 }
-ONLY_WITH = {"choices_opt_out_countries": {"choices_model": "by-country"}}
+REPORTS = {"security_contact": "mailto:a@example.org", "security_expires": "2026-06-30"}
+ONLY_WITH = {
+    **dict.fromkeys(("security_contact", "security_expires", "security_policy", "security_languages"), REPORTS),
+    "choices_opt_out_countries": {"choices_model": "by-country"},
+}
 UNTOLD = {
     "addresses_geo_database": "where countries are looked up; that they are is told with the model by-country",
     "addresses_epoch": "the limits are counted from an epoch's start, so that they hold whatever its length",
@@ -340,7 +349,7 @@ def test_the_pages_own_style_is_found(face: str) -> None:
 
 
 @pages
-@pytest.mark.parametrize("path", ["/privacy/notice", "/privacy/notice.json"])
+@pytest.mark.parametrize("path", ["/privacy/notice", *(f"/privacy/notice.{form}" for form in ("json", "md", "txt"))])
 def test_a_known_notice_is_not_sent_again(face: str, path: str) -> None:
     site = portal(face)
     tag = header(site.ask(path), "etag")

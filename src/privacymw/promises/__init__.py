@@ -9,6 +9,7 @@ from privacymw.promises.confidential import Confidential
 from privacymw.promises.cookies import Cookies
 from privacymw.promises.notice import Notice
 from privacymw.promises.outbound import Outbound
+from privacymw.promises.security import Security
 from privacymw.promises.signals import Signals
 from privacymw.promises.transport import Headers, Transport
 
@@ -20,6 +21,7 @@ PROMISES: Final[tuple[type[Promise], ...]] = (
     Outbound,
     Transport,
     Headers,
+    Security,
     Signals,
     Notice,
 )

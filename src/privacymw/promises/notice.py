@@ -3,12 +3,15 @@
 import datetime
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 
 from privacymw import headers as rules
+from privacymw import plain
 from privacymw.core import Exchange, Keeper, Reply, not_allowed
 from privacymw.headers import Context, Header
 from privacymw.kinds import setting
@@ -28,6 +31,7 @@ CLAUSES: Final = {
     "outbound": N_("Links to other sites"),
     "transport": N_("Security measures"),
     "headers": N_("What we ask of your browser"),
+    "security": N_("Reports of weak spots"),
     "signals": N_("Browser signals"),
     "mail": N_("Electronic mail"),
     "notice": N_("This notice"),
@@ -40,6 +44,15 @@ def check_statements(statements: Iterable[Statement]) -> None:
     for each in statements:
         if each.section not in CLAUSES:
             raise ValueError(f"section {each.section!r}: there are {', '.join(CLAUSES)}")
+
+
+def check_terms(terms: str) -> None:
+    """Raises ValueError unless it is empty, a path or an https address that can stand in a header."""
+    if terms and not _TERMS.fullmatch(terms):
+        raise ValueError("a path such as /terms, or an address that begins with https://")
+
+
+_TERMS: Final = re.compile(r"/(?![/\\])[!#-;=?-~]*|https://[!#-;=?-~]+")
 
 
 class Notice(Promise, frozen=True, kw_only=True):
@@ -61,6 +74,10 @@ class Notice(Promise, frozen=True, kw_only=True):
             example='[{section = "personal", text = "We do not sell data.", by = "Jane Doe", on = 2026-01-31}]',
         ),
     ] = ()
+    terms: Annotated[
+        str,
+        setting("Where the terms of use stand, for a link beside the notice's.", check=check_terms, example="/terms"),
+    ] = ""
 
     def section(self, telling: Telling) -> Section:
         sentences = []
@@ -75,6 +92,9 @@ class Notice(Promise, frozen=True, kw_only=True):
                 telling.name,
             )
         )
+        if self.terms:
+            text = N_("The terms of use stand at {terms}.")
+            sentences.append(Sentence("notice.terms", text, {"terms": self.terms}, telling.name))
         return Section("notice", self.title, tuple(sentences))
 
     def keeper(self, services: Services) -> Keeper:
@@ -116,14 +136,12 @@ class _Keeper(Keeper):
     def __init__(self, promise: Notice, services: Services) -> None:
         self._services = services
         self._effective = promise.effective
+        self._terms = promise.terms if services.site.mode == "on" else ""
         self._draft = promise.effective is None or services.site.mode != "on"
-        self._json = {each: self._written(each) for each in LANGUAGES}
         notice = self._answering("text/html", self._html)
         self.pages = {
             "notice": notice,
-            "notice.json": self._answering(
-                "application/json", lambda exchange: self._json[services.pages.words(exchange).language]
-            ),
+            **{f"notice.{name}": self._fixed_form(kind, make) for name, (kind, make) in self._forms().items()},
             "style.css": services.pages.file("style.css", "text/css"),
         }
         self.fallbacks = {services.site.prefix: lambda exchange: notice(exchange, "")}
@@ -132,6 +150,20 @@ class _Keeper(Keeper):
         if not self._draft:
             target = f"{context.root}{self._services.site.prefix}/notice"
             yield Header("link", f'<{rules.quoted_path(target)}>; rel="privacy-policy"', rules.append)
+        if self._terms:  # RFC 6903 5
+            yield Header("link", f'<{self._terms}>; rel="terms-of-service"', rules.append)
+
+    def _forms(self) -> Mapping[str, tuple[str, Callable[[str], str]]]:
+        """The page in other forms, each at an address of its own: media type, and how it is made of a language."""
+        return {
+            "json": ("application/json", self._json),
+            "md": ("text/markdown", partial(self._plain, plain.markdown)),
+            "txt": ("text/plain", partial(self._plain, plain.text)),
+        }
+
+    def _fixed_form(self, kind: str, make: Callable[[str], str]) -> Callable[[Exchange, str], Reply | None]:
+        made = {each: make(each).encode() for each in LANGUAGES}
+        return self._answering(kind, lambda exchange: made[self._services.pages.words(exchange).language])
 
     def _answering(self, kind: str, body: Callable[[Exchange], bytes]) -> Callable[[Exchange, str], Reply | None]:
         """A page handler that answers a known validator with 304 (RFC 9110 13.1.2)."""
@@ -161,11 +193,18 @@ class _Keeper(Keeper):
             "introduction": _introduction(organisation, words),
             "sections": services.sections[words.language],
             "written_in": services.site.language,
+            "forms": tuple(self._forms()),
         }
         return services.pages.render("notice.html", exchange, context)
 
-    def _written(self, language: str) -> bytes:
-        return json.dumps(self._document(language), ensure_ascii=False, indent=1).encode() + b"\n"
+    def _plain(self, form: Callable[..., str], language: str) -> str:
+        words, organisation = Words(language), self._services.organisation
+        lead = [*([plain.draft(words)] if self._draft else []), _introduction(organisation, words)]
+        title = " - ".join(filter(None, (words.text("Privacy notice"), organisation.name)))
+        return form(title, lead, self._services.sections[language], words)
+
+    def _json(self, language: str) -> str:
+        return json.dumps(self._document(language), ensure_ascii=False, indent=1) + "\n"
 
     def _document(self, language: str) -> Mapping[str, Any]:
         organisation = msgspec.to_builtins(self._services.organisation)

@@ -2,19 +2,18 @@
 
 import datetime
 import json
-from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
-from privacymw.core import Exchange, Keeper, Reply
+from privacymw.core import Exchange, Keeper
 from privacymw.decider import DNT, FOLLOWING, Decider
 from privacymw.headers import Pairs, opts_out
 from privacymw.kinds import setting
 from privacymw.promise import Promise, Section, Sentence, Services, Table, Telling
+from privacymw.wellknown import well_known
 from privacymw.words import N_, Words
 
-_DAY: Final[Pairs] = [("cache-control", "public, max-age=86400")]
 # Tracking Preference Expression 6.5.1: what hangs on a visitor stays out of shared caches.
 _OWN: Final[Pairs] = [("cache-control", "no-store"), ("vary", "DNT, Cookie")]
 
@@ -106,16 +105,16 @@ class _Keeper(Keeper):
         if promise.gpc:
             since = promise.gpc if isinstance(promise.gpc, datetime.date) else services.today()
             document = json.dumps({"gpc": True, "lastUpdate": since.isoformat()}).encode()
-            self.fallbacks["/.well-known/gpc.json"] = _well_known("application/json", lambda exchange: document, _DAY)
+            self.fallbacks["/.well-known/gpc.json"] = well_known("application/json", lambda exchange: document)
         policy = f"{services.site.prefix}/notice#signals"
         if promise.dnt == "disclose":
             # Tracking Preference Expression 6.5: one static object; `D` since the page says when.
             status = json.dumps({"tracking": "D", "policy": policy}).encode()
-            self.fallbacks["/.well-known/dnt/"] = _well_known(_STATUS, lambda exchange: status, _DAY)
+            self.fallbacks["/.well-known/dnt/"] = well_known(_STATUS, lambda exchange: status)
         elif promise.dnt == "honour" and services.decider is not None:
             self.reads = ("sec-gpc", *services.decider.reads)
             told = _Status(services.decider, policy, f"{services.site.prefix}/choices")
-            self.fallbacks["/.well-known/dnt/"] = _well_known(_STATUS, told.document, _OWN)
+            self.fallbacks["/.well-known/dnt/"] = well_known(_STATUS, told.document, _OWN)
 
     def _signals(self, exchange: Exchange) -> SignalsSent:
         exchange.varies.append("Sec-GPC")
@@ -143,13 +142,3 @@ class _Status:
         tracking = "N" if not allowed else "C" if DNT in self._decider.signals(exchange) else "T"
         status: dict[str, Any] = {"tracking": tracking, **self._where}
         return json.dumps(status).encode()
-
-
-def _well_known(kind: str, document: Callable[[Exchange], bytes], age: Pairs) -> Callable[[Exchange], Reply | None]:
-    def page(exchange: Exchange) -> Reply | None:
-        if exchange.root:
-            return None  # RFC 8615 3: well-known addresses stand at the root of an origin, not under a mount
-        exchange.expires = []  # Tracking Preference Expression 6.5: these answers set no cookie
-        return Reply(200, (("content-type", kind), *age), document(exchange))
-
-    return page
