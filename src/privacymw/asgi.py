@@ -10,7 +10,7 @@ from privacymw.routes import scope_route
 
 # With these the server sends a file that no transform would see (ASGI extensions).
 _UNSEEN: Final = ("http.response.pathsend", "http.response.zerocopysend")
-_SLICE: Final = 16_384
+_SLICE: Final = 8_192
 """Bytes of a page that are rewritten at a time: what else waits in the event loop waits no longer than that."""
 _SCHEMES: Final = {"https": "https", "wss": "https"}
 
