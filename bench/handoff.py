@@ -7,12 +7,13 @@ from bench.clock import Figure, Subject, interleaved
 from bench.options import Options
 from bench.report import Report, against
 from bench.subject import everything_on
-from bench.traffic import CLIENT
+from bench.traffic import CLIENT, HEADERS, HOST
 
 FITS = 10_000
 """Events that wait in the queue at most: beyond its end they would be dropped, which costs otherwise."""
 BUDGET = 0.5
 """CPU microseconds."""
+AGENT = dict(HEADERS)["user-agent"]
 
 
 def handoff(options: Options) -> Report:
@@ -46,7 +47,7 @@ def handoff(options: Options) -> Report:
 def _timed(take: Any, count: int) -> float:
     now = time.time_ns() // 1_000_000
     packed = bytes(10) + b"\xff\xff" + bytes(map(int, CLIENT.split(".")))
-    event = (now, packed, "GET", "/members/{id}", 200, 321)
+    event = (now, packed, "GET", "/members/{id}", 200, 321, "", AGENT, HOST)
     start = time.process_time()
     for _ in range(count):
         take(event)

@@ -38,6 +38,11 @@ VERBS = [
     ["settings"],
     ["rollout"],
     ["preview"],
+    ["notice", "publish"],
+    ["notice", "list"],
+    ["notice", "diff"],
+    ["notice", "adopt"],
+    ["notice", "render"],
     ["run"],
 ]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -88,8 +93,8 @@ def log_some(started: Started) -> None:
     assert journal is not None
     now = time.time_ns() // 1_000_000
     for status, address in ((200, "203.0.113.7"), (404, "203.0.113.8"), (500, "2001:db8::1"), (503, "203.0.113.7")):
-        journal.put((now, pack(address), "GET", "/members/{id}", status, 1500))
-    journal.put((now, None, "G\x1b[31mET", "/x\u202e\x07", 400, 10))
+        journal.put((now, pack(address), "GET", "/members/{id}", status, 1500, "", "", ""))
+    journal.put((now, None, "G\x1b[31mET", "/x\u202e\x07", 400, 10, "", "", ""))
     assert journal.flush()
 
 
@@ -117,6 +122,27 @@ def _read(handle: int) -> str:
         return os.read(handle, 65536).decode(errors="replace")
     except OSError:  # the other side is closed
         return ""
+
+
+def test_a_list_shows_what_there_is_of_each_request(tmp_path: Path) -> None:
+    folder = tmp_path / "privacymw-data"
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    with site(folder, SITES="portal.example") as started:
+        journal = started.services.journal
+        assert journal is not None
+        now = time.time_ns() // 1_000_000
+        journal.put((now, pack("203.0.113.7"), "GET", None, 404, 1500, "/no/x1", agent, "portal.example"))
+        assert journal.flush()
+        head, row = call("addresses", "list", cwd=tmp_path).out.splitlines()
+        assert "from" not in head
+        assert "Firefox, Linux, desktop  portal.example  GET" in row
+        assert row.endswith("/no/x1")
+        (told,) = json.loads(call("addresses", "list", "--json", cwd=tmp_path).out)
+    shown = {
+        "route": "/no/{}", "path": "/no/x1", "browser": "Firefox", "system": "Linux", "device": "desktop",
+        "country": None, "asn": None, "site": "portal.example", "dropped": 0,
+    }  # fmt: skip
+    assert {name: told[name] for name in shown} == shown
 
 
 # --- help, usage, and how a command ends ---
@@ -317,7 +343,7 @@ def test_verify_breaks_when_all_writers_said_goodbye(tmp_path: Path) -> None:
     with site(tmp_path / "data") as started:
         journal = started.services.journal
         assert journal is not None
-        journal.put((time.time_ns() // 1_000_000, pack("100.64.0.7"), "GET", "/", 200, 5))
+        journal.put((time.time_ns() // 1_000_000, pack("100.64.0.7"), "GET", "/", 200, 5, "", "", ""))
         assert journal.flush()
         done = call("addresses", "verify", "--data", "data", cwd=tmp_path)
         assert done.code == 0, done.out
@@ -541,7 +567,7 @@ def test_preview_shows_the_page_and_its_lines(tmp_path: Path) -> None:
 
 def test_preview_is_the_page_of_the_site(tmp_path: Path) -> None:
     """What is previewed is what a start with the same settings publishes, to the letter."""
-    settings = {"ORGANISATION_NAME": "Example Health", "NOTICE_EFFECTIVE": "2026-01-31", "ADDRESSES_LOGGED": "off"}
+    settings = {"ORGANISATION_NAME": "Example Health", "NOTICE_EFFECTIVE": "2026-01-31", "ADDRESSES_MODE": "off"}
     given = [f"{name}={value}" for name, value in settings.items()]
     preview = json.loads(call("preview", "--json", *given, cwd=tmp_path).out)["page"]
     with site(tmp_path / "data", **settings) as started:

@@ -850,7 +850,7 @@ def test_a_record_holds_nothing_of_the_visitor(face: str, place: Path) -> None:
 
 @faces
 def test_a_site_without_a_log_of_addresses_keeps_records(face: str, place: Path) -> None:
-    with recording(face, place, addresses_logged="off") as site:
+    with recording(face, place, addresses_mode="off") as site:
         text = receipt_in(site.post(PAGE, "do=refuse", peer="192.0.2.77"))
         assert stored(site.started, text)
         assert "We keep no log of IP addresses" in site.ask("/privacy/notice").body.decode()

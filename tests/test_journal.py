@@ -44,7 +44,7 @@ def journal_of(data, terms=TERMS, **options):
 
 
 def event(packed=CLIENT, *, when=None, status=200):
-    return (int(time.time() * 1000) if when is None else when, packed, "GET", "/x", status, 500)
+    return (int(time.time() * 1000) if when is None else when, packed, "GET", "/x", status, 500, "", "", "")
 
 
 def stored(at):
@@ -277,7 +277,7 @@ data = Path(os.environ["DATA"])
 journal = open_journal(open_store(f"sqlite:///{data}/log.sqlite"), open_keys(data / "keys"), data=data)
 
 def app(environ, start_response):
-    journal.put((int(time.time() * 1000), None, "GET", environ["PATH_INFO"], 200, 1))
+    journal.put((int(time.time() * 1000), None, "GET", environ["PATH_INFO"], 200, 1, "", "", ""))
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 """
@@ -367,7 +367,7 @@ data = Path({str(tmp_path)!r})
 journal = open_journal(open_store("sqlite:///{tmp_path}/log.sqlite"), open_keys(data / "keys"), data=data)
 import time
 for _ in range(500):
-    journal.put((int(time.time() * 1000), None, "GET", "/x", 200, 1))
+    journal.put((int(time.time() * 1000), None, "GET", "/x", 200, 1, "", "", ""))
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, env=environment())
     assert done.stderr == b""

@@ -20,7 +20,7 @@ from privacymw.settings import fields
 from privacymw.startup import GROUPS, Policy
 from privacymw.words import CATEGORIES, LANGUAGES, LOCALE, Refusal, Words
 from sites import FACES, FORM, NAVIGATION, Portal, cookie_of, environ, header, page_of, portal
-from test_notice import BASE, EVERY, SIGNALS
+from test_notice import AT_ODDS, BASE, EVERY, SIGNALS
 
 SPANISH = Words("es")
 PO = LOCALE / "es" / "LC_MESSAGES" / "privacymw.po"
@@ -74,7 +74,8 @@ def test_visitors_are_addressed_formally() -> None:
 # --- the notice
 
 WORDS = [each for group in GROUPS for each in fields(group) if each.words and each.variable != "PRIVACYMW_LANGUAGE"]
-VARIED = [{each.variable.removeprefix("PRIVACYMW_").lower(): word} for each in WORDS for word in each.words]
+NAMED = [(each.variable.removeprefix("PRIVACYMW_").lower(), word) for each in WORDS for word in each.words]
+VARIED = [{name: word, **AT_ODDS.get((name, word), {})} for name, word in NAMED]
 BASES = ({}, BASE, {**EVERY, "cookies_ready": "session, remember, csrf, csrf-script, language"}, {**BASE, **SIGNALS})
 MEANS = [Means(secret=secret, store=store) for secret in (True, False) for store in (True, False)]
 

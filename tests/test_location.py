@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from privacymw.address import pack
 from privacymw.errors import SettingsError, StoreError
 from privacymw.faults import masked
 from privacymw.logplace import keys_apart
@@ -145,9 +146,7 @@ def test_a_site_and_its_command_line_meet_in_a_database(server_place, monkeypatc
     site = start(settings)
     journal = site.services.journal
     assert journal is not None
-    journal.put(
-        (int(__import__("time").time() * 1000), bytes(10) + b"\xff\xff" + bytes([203, 0, 113, 9]), "GET", "/x", 200, 5)
-    )
+    journal.put((int(__import__("time").time() * 1000), pack("203.0.113.9"), "GET", "/x", 200, 5, "", "", ""))
     assert journal.flush(5)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

@@ -39,6 +39,8 @@ BASE = {
     "addresses_network_retention": "60d",
     "cookies_ready": "session",
     "addresses_fail2ban": "on",
+    "addresses_hold_since": "2900-01-01",
+    "addresses_hold_until": "2900-06-01",
 }
 ANOTHER = {
     "confidential_paths": "/members",
@@ -57,7 +59,12 @@ ANOTHER = {
     "addresses_network_retention": "90d",
     "addresses_skip": "/static",
     "addresses_max_size": "2GB",
-    "addresses_logged": "off",
+    "addresses_mode": "none",
+    "addresses_hold_since": "2900-02-01",
+    "addresses_hold_until": "2900-07-01",
+    "addresses_hold_reason": "a court has asked for the log",
+    "addresses_browser": "off",
+    "addresses_geo_database": "/usr/share/GeoIP/GeoLite2-Country.mmdb",
     "addresses_other_logs": "mask",
     "addresses_fail2ban": "off",
     "addresses_fail2ban_retention": "3d",
@@ -74,6 +81,7 @@ ANOTHER = {
     "signals_dnt": "disclose",
     "signals_gpc": "on",
     "notice_terms": "/terms",
+    "notice_wording": '{"notice.change" = "We may change this notice."}',
     "notice_effective": "2026-01-31",
     "notice_statements": '[{section = "personal", text = "We sell nothing.", by = "Jane Doe", on = 2026-01-31}]',
     "organisation_name": "Other Health",
@@ -90,8 +98,10 @@ ONLY_WITH = {
     **dict.fromkeys(("security_contact", "security_expires", "security_policy", "security_languages"), REPORTS),
     "choices_opt_out_countries": {"choices_model": "by-country"},
 }
+AT_ODDS = {  # what the base sets and a word forbids
+    ("addresses_mode", "off"): {"addresses_hold_since": "", "addresses_hold_until": ""},
+}
 UNTOLD = {
-    "addresses_geo_database": "where countries are looked up; that they are is told with the model by-country",
     "addresses_epoch": "the limits are counted from an epoch's start, so that they hold whatever its length",
     "mode": "its dry run makes the page a draft, below",
     "data": "where our own files lie, which the page does not speak of",
@@ -101,6 +111,8 @@ UNTOLD = {
     "config": "only where settings come from",
     "trusted_proxies": "whose word is taken for an address, not what becomes of it",
     "templates": "the looks of the page",
+    "notice_versions": "where published words come from: tests/test_versions.py",
+    "notice_announce": "when they are announced: tests/test_versions.py",
 }
 
 
@@ -127,14 +139,22 @@ WORDS = [each for group in GROUPS for each in fields(group) if each.words]
 def test_every_word_of_a_setting_makes_another_page(field: Any) -> None:
     name = field.variable.removeprefix(P).lower()
     if name not in UNTOLD:
-        pages = [str(sections(**{**BASE, name: word})) for word in field.words]
+        pages = [str(sections(**{**BASE, **AT_ODDS.get((name, word), {}), name: word})) for word in field.words]
         assert len(set(pages)) == len(field.words)
 
 
 # --- what its sentences say
 
 SIGNALS = {"signals_dnt": "honour", "signals_gpc": "on", "sites": "example.org, example.com"}
-OFF = ("choices_saved", "choices_recorded", "addresses_logged", "addresses_fail2ban", "language")
+OFF = (
+    "choices_saved",
+    "choices_recorded",
+    "addresses_mode",
+    "addresses_browser",
+    "addresses_fail2ban",
+    "language",
+    "notice_wording",
+)
 EVERY = {**BASE, **{name: text for name, text in ANOTHER.items() if name not in OFF}}
 MODES = [
     {"outbound_mode": outbound, "transport_redirect": redirect, "headers_preset": preset, "choices_model": model}
@@ -147,7 +167,15 @@ MODES = [
 ]
 POLICIES = [
     sections(Means(secret=secret, store=store), **{**base, **mode})
-    for base in ({}, {"addresses_other_logs": "off"}, BASE, EVERY, {**BASE, **SIGNALS})
+    for base in (
+        {},
+        {"addresses_other_logs": "off", "addresses_mode": "network"},
+        {"addresses_mode": "none"},
+        BASE,
+        EVERY,
+        {**BASE, **SIGNALS, "addresses_mode": "network"},
+        {**BASE, "addresses_mode": "none"},
+    )
     for mode in MODES
     for secret in (True, False)
     for store in (True, False)
@@ -231,7 +259,7 @@ OUTBOUND = {"outbound.mode", "outbound.scope", "outbound.remember"}
         (True, True, {"outbound_mode": "annotate"}, {"choices.none"}, {"choices.cookie", "outbound.remember"}),
         (True, True, {"outbound_mode": "off"}, {"choices.none"}, {"outbound.mode", "outbound.others"}),
         (True, True, {"choices_saved": "off"}, {"choices.none"}, {"choices.cookie"}),
-        (True, True, {"addresses_logged": "off"}, {"addresses.none"}, {"addresses.retention"}),
+        (True, True, {"addresses_mode": "off"}, {"addresses.none"}, {"addresses.retention"}),
         (True, True, {"addresses_other_logs": "off"}, {"addresses.others"}, {"addresses.masked", "addresses.counted"}),
         (True, True, {"addresses_other_logs": "mask"}, {"addresses.masked"}, {"addresses.counted"}),
         (True, False, {"addresses_fail2ban": "on"}, {"addresses.none", "addresses.fail2ban"}, {"addresses.masked"}),

@@ -326,7 +326,7 @@ def test_with_links_off_validators_are_the_apps_own(face: str) -> None:
     [("https://login.example/x", "login.example"), ("/y", ""), ("//[", ""), ("é\x7f", ""), (f"https://{HOST}/", "")],
 )
 def test_a_location_is_left_alone_and_counted(face: str, location: str, host: str, tmp_path: Any) -> None:
-    site = portal(face, Site(302, (("location", location),), ()), addresses_logged="off", data=str(tmp_path))
+    site = portal(face, Site(302, (("location", location),), ()), addresses_mode="off", data=str(tmp_path))
     assert header(site.ask(), "location") == location
     site.started.pipeline.close()
     counted = read_counts(tmp_path).get("redirects", {})
@@ -334,7 +334,7 @@ def test_a_location_is_left_alone_and_counted(face: str, location: str, host: st
 
 
 def test_forms_that_post_elsewhere_are_counted(face: str, tmp_path: Any) -> None:
-    site = portal(face, page_of('<form method=post action="//o.example">'), data=str(tmp_path), addresses_logged="off")
+    site = portal(face, page_of('<form method=post action="//o.example">'), data=str(tmp_path), addresses_mode="off")
     site.ask()
     site.started.pipeline.close()
     assert read_counts(tmp_path)["outbound"] == {"forms that post to another site": 1}

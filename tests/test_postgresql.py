@@ -35,7 +35,7 @@ DAY = 86_400_000
 
 
 def event(packed=CLIENT, *, status=200):
-    return (int(time.time() * 1000), packed, "GET", "/x", status, 500)
+    return (int(time.time() * 1000), packed, "GET", "/x", status, 500, "", "", "")
 
 
 def rows(count=3, *, address=b"a" * 32, net=b"n" * 32, when=0):
@@ -322,9 +322,48 @@ def test_what_was_dropped_by_hand_is_made_anew(place):
 
 def test_a_store_of_a_newer_version_is_left_alone(place):
     place.store()
-    place.ask("comment on table privacymw.log is 'privacymw 2'")
+    place.ask("comment on table privacymw.log is 'privacymw 10'")
     with pytest.raises(StoreError, match="newer privacymw"):
         place.store()
+
+
+OLD = (
+    "create schema privacymw", "set search_path to privacymw", "create sequence log_id cache 500",
+    """create table log (id bigint not null default nextval('log_id'), epoch bigint not null, at bigint not null,
+    address bytea, network bytea, method text, route text, status bigint, duration bigint)
+    partition by list (epoch)""",
+    "create index on log (at, id)",
+    "create table epoch (start bigint primary key, address boolean not null, network boolean not null)",
+    "create table lease (id integer primary key check (id = 1), owner text not null, until bigint not null)",
+    "create table log_0 (like log including defaults)",
+    "alter table log attach partition log_0 for values in (0)",
+    "insert into epoch values (0, true, true)",
+    """insert into log (epoch, at, address, network, method, route, status, duration) values
+    (0, 0, repeat('a', 32)::bytea, repeat('n', 32)::bytea, 'GET', '/x', 200, 5)""",
+    "comment on table log is 'privacymw 1'",
+)  # fmt: skip
+
+
+def test_a_store_of_the_version_before_is_extended(place):
+    with psycopg.connect(place.url, autocommit=True) as db:
+        for statement in OLD:
+            db.execute(statement)
+        db.execute("begin")
+        db.execute("select count(*) from privacymw.log")  # a reader that stays: nothing waits for it for long
+        store = place.store()
+        with pytest.raises(StoreError, match="wait for a reader"):
+            list(store.read(Query()))
+        db.execute("rollback")
+    full = rows(1)[0]._replace(path=b"p" * 40, browser="Firefox", country="ES", asn=64500, dropped=7)
+    assert eventually(lambda: quiet(lambda: [row for _, row in store.read(Query())])) == rows(1)
+    store.write(Batch(0, [full]))
+    store.write(Batch(DAY, [full]))
+    assert [row for _, row in place.store().read(Query())] == [*rows(1), full, full]
+
+
+def quiet(ask):
+    with contextlib.suppress(StoreError):
+        return ask()
 
 
 def test_a_role_that_owns_the_schema_alone_is_enough(place):

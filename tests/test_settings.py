@@ -55,8 +55,8 @@ P = "PRIVACYMW_"
         ("HEADERS_HSTS", "", None),
         ("ADDRESSES_MAX_SIZE", "5MB", 5_000_000),
         ("ADDRESSES_MAX_SIZE", "2 GB", 2_000_000_000),
-        ("ADDRESSES_LOGGED", "No", False),
-        ("ADDRESSES_LOGGED", "1", True),
+        ("CHOICES_SAVED", "No", False),
+        ("CHOICES_SAVED", "1", True),
         ("MODE", "OBSERVE", "observe"),
         ("ORGANISATION_ROLE", "Business Associate", "business associate"),
         ("ORGANISATION_NAME", "Müller & Söhne", "Müller & Söhne"),
@@ -84,7 +84,7 @@ def test_a_text_is_read_by_its_kind(name: str, text: str, expected: object) -> N
         ("ADDRESSES_EPOCH", "25h", "expected `int` <= 86400", 0),
         ("ADDRESSES_MAX_SIZE", "1kB", "expected `int` >= 1000000", 0),
         ("ADDRESSES_MAX_SIZE", "1TB", "no such unit", 1),
-        ("ADDRESSES_LOGGED", "maybe", "neither on nor off", 0),
+        ("CHOICES_SAVED", "maybe", "neither on nor off", 0),
         ("MODE", "dry", "not one of the words 'dry'", 0),
         ("SITES", "example.org, https://x", "'https://x' is no host", 0),
         ("OUTBOUND_TRUSTED", "example.com:8443", "no scheme, port or path", 0),
@@ -116,6 +116,12 @@ def test_a_fault_points_at_the_place(name: str, text: str, why: str, column: int
     assert paste.startswith(f"  paste:   {P}{name}=")
 
 
+NEEDED = {  # beside an example, for it to be obeyed
+    P + "ADDRESSES_HOLD_SINCE": {P + "ADDRESSES_HOLD_UNTIL": "2026-03-31"},
+    P + "ADDRESSES_HOLD_UNTIL": {P + "ADDRESSES_HOLD_SINCE": "2026-01-01"},
+}
+
+
 @pytest.mark.parametrize("name", sorted(FIELDS))
 def test_every_field_has_help_and_an_example_that_it_accepts(name: str) -> None:
     field = FIELDS[name]
@@ -123,7 +129,7 @@ def test_every_field_has_help_and_an_example_that_it_accepts(name: str) -> None:
     assert field.meta.description.endswith(".")
     assert field.allowed
     if name not in (P + "CONFIG", P + "ADDRESSES_NETWORK_RETENTION"):
-        read(GROUPS, {name: field.example})
+        read(GROUPS, {name: field.example, **NEEDED.get(name, {})})
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
@@ -156,7 +162,7 @@ def toml(tmp_path: Path, text: str | bytes) -> dict[str, str]:
         ('mode = "off"', "MODE", "off"),
         ('[addresses]\nretention = "12h"\nepoch = "1h"', "ADDRESSES_RETENTION", 43_200),
         ("[addresses]\nretention = 86400", "ADDRESSES_RETENTION", 86_400),
-        ("[addresses]\nlogged = false", "ADDRESSES_LOGGED", False),
+        ("[choices]\nsaved = false", "CHOICES_SAVED", False),
         ("[addresses]\nmax-size = '5MB'", "ADDRESSES_MAX_SIZE", 5_000_000),
         ("[notice]\neffective = 2026-01-31", "NOTICE_EFFECTIVE", datetime.date(2026, 1, 31)),
         ("[signals]\ngpc = 2026-01-31", "SIGNALS_GPC", datetime.date(2026, 1, 31)),

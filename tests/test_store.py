@@ -303,6 +303,92 @@ def test_rows_come_back_newest_last(place):
     assert written(store, tokens={START: {"address": b"a" * 32, "network": b"x" * 32}}) == []
 
 
+FULL = Row(
+    START, b"a" * 32, b"n" * 32, "POST", "/a%b/{id}", 404, 5, b"p" * 40, "Firefox", "Linux", "desktop", "ES", 64500,
+    "portal.example", 7,
+)  # fmt: skip
+
+
+def test_a_row_comes_back_as_it_was_written(place):
+    store = place.store()
+    store.write(Batch(START, [FULL, *rows(1)]))
+    assert [row for _, row in written(store)] == [FULL, *rows(1)]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"methods": ("POST",)}, "b"),
+        ({"methods": ("POST", "GET")}, "abcd"),
+        ({"countries": ("ES", "FR")}, "bc"),
+        ({"asns": (64500,)}, "b"),
+        ({"asns": (64500, 64501), "countries": ("FR",)}, "c"),
+        ({"routes": ("/a",)}, ""),
+        ({"routes": ("/a%b/{id}",)}, "b"),
+        ({"routes": ("/a*",)}, "bc"),
+        ({"routes": ("/a%*",)}, "b"),
+        ({"routes": ("/x", "/a%*")}, "abd"),
+        ({"routes": ("*",)}, "abcd"),
+        ({"routes": ("/a_b*",)}, ""),
+        ({"routes": ("'; drop table epoch; --",)}, ""),
+        ({"routes": ("/a*",), "statuses": (404,), "limit": 1}, "c"),
+        ({"countries": ("ES",), "tokens": {START: {"address": b"a" * 32}}}, "b"),
+        ({"countries": ("ES",), "tokens": {START: {"address": b"x" * 32}}}, ""),
+        ({"methods": ("GET",), "since": START + 1}, "d"),
+    ],
+)
+def test_rows_are_found_by_what_is_in_them(place, query, found):
+    store = place.store()
+    other = FULL._replace(when=START + 1, route="/ab", country="FR", asn=64501)
+    all_rows = {"a": rows(1)[0], "b": FULL, "c": other._replace(method="PUT"), "d": rows(1, when=START + 2)[0]}
+    if "POST" in query.get("methods", ()) and found == "abcd":
+        all_rows["c"] = other
+    store.write(Batch(START, list(all_rows.values())))
+    assert [row for _, row in written(store, **query)] == [all_rows[name] for name in found]
+
+
+def test_a_raw_path_goes_with_the_address(place):
+    store = place.store()
+    without = FULL._replace(address=None)  # a proxy on a unix socket, which nobody has declared
+    store.write(Batch(START, [FULL, without]))
+    assert [epoch.lanes for epoch in store.epochs()] == [("address", "network")]
+    for _ in store.forget(START, "address"):
+        pass
+    gone = FULL._replace(address=None, path=None)
+    assert [row for _, row in written(store)] == [gone, gone]
+    assert [epoch.lanes for epoch in store.epochs()] == [("network",)]
+    assert Batch(START, [FULL]).without(["address"]).rows == [gone]
+    assert Batch(START, [without]).lanes == (True, True)
+    assert Batch(START, [gone]).lanes == (False, True)
+
+
+def test_a_store_of_the_version_before_is_extended(tmp_path):
+    path = tmp_path / "log.sqlite"
+    log = f"log_{START // 3_600_000}"
+    old = (
+        """create table epoch (start integer primary key, log text not null, address integer not null,
+        network integer not null)""",
+        "create table lease (id integer primary key check (id = 1), owner text, until integer)",
+        f"""create table {log} (id integer primary key, epoch integer not null, at integer not null,
+        address blob, network blob, method text, route text, status integer, duration integer)""",
+        f"insert into epoch values ({START}, '{log}', 1, 1)",
+        f"insert into {log} values (1, {START}, {START}, x'{'61' * 32}', x'{'6e' * 32}', 'GET', '/x', 200, 5)",
+        "pragma user_version=1",
+    )
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in old:
+            db.execute(statement)
+    assert [row for _, row in written(store_of(tmp_path, create=False))] == rows(1)
+    store = store_of(tmp_path)
+    store.write(Batch(START, [FULL]))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:  # a worker of before, still running
+        db.execute(old[2].replace(log, "log_9"))
+        db.execute("insert into epoch values (32400000, 'log_9', 0, 0)")
+        assert db.execute("pragma user_version").fetchone() == (2,)
+    store.write(Batch(32_400_000, [FULL]))
+    assert [row for _, row in written(store)] == [FULL, *rows(1), FULL]
+
+
 def test_many_rows_are_read_in_pages(place):
     store = place.store()
     store.write(Batch(START, rows(5000)))

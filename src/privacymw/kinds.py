@@ -125,6 +125,13 @@ def _tables(text: str) -> Any:
         raise Refused("no TOML array of tables; the file of PRIVACYMW_CONFIG is a better place") from None
 
 
+def _texts(text: str) -> Any:
+    try:
+        return tomllib.loads(f"texts = {text}")["texts"]
+    except (ValueError, RecursionError):
+        raise Refused("no TOML table of texts; the file of PRIVACYMW_CONFIG is a better place") from None
+
+
 def show_quantity(value: int, units: dict[str, int]) -> str:
     """The value in the largest unit that divides it."""
     unit = max((unit for unit in units if value % units[unit] == 0), key=lambda unit: units[unit])
@@ -174,5 +181,6 @@ KINDS: Final = {
     "table": Kind(_table, _show_table, "name=value|value, separated by commas", "language=en|es"),
     "store": Kind(str, masked, "sqlite:///path/of/file, postgresql://host/database, or none", "none"),
     "keys": Kind(str, masked, "a folder, postgresql: for the store's database, or postgresql://host/database", "keys"),
+    "texts": Kind(_texts, _show_tables, "a table of texts in the file of PRIVACYMW_CONFIG", "{}"),
     "tables": Kind(_tables, _show_tables, "tables in the file of PRIVACYMW_CONFIG", "[]"),
 }

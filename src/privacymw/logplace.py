@@ -7,6 +7,7 @@ from privacymw.errors import SettingsError
 from privacymw.faults import masked
 from privacymw.policy import Site
 from privacymw.store import Terms, open_journal, open_keys, open_store
+from privacymw.store.details import Details
 from privacymw.store.journal import Journal
 from privacymw.store.location import SAME, SQLITE, is_server, same_database
 
@@ -47,14 +48,17 @@ class LogPlace(NamedTuple):
             return {"store": "", "server": self.shown}
         return {"store": self.url, "keys": str(self.keys), "terms": self.terms._asdict()}
 
-    def journal(self, data: Path | None, *, max_bytes: int, decisions: int | None = None) -> Journal:
+    def journal(
+        self, data: Path | None, *, max_bytes: int, decisions: int | None = None, details: Details | None = None
+    ) -> Journal:
         """The journal of this process, with a thread of its own; overdue keys are destroyed before this returns.
 
         Raises:
             SettingsError: terms that cannot be kept there.
             StoreError: the store or the keys cannot be used.
         """
-        epochs = max(self.terms.deadline(lane, 0) for lane in ("address", "network")) // self.terms.length
+        terms = self.terms
+        epochs = int(max(terms.longest, terms.hold_until - terms.hold_since) / terms.epoch)
         if self.networked and epochs > _EPOCHS_MOST:
             raise SettingsError(
                 f"a database would hold {epochs} tables, one an epoch; {_EPOCHS_MOST} are the most.\n"
@@ -62,7 +66,7 @@ class LogPlace(NamedTuple):
             )
         store = open_store(self.url, max_bytes=max_bytes)
         keys = open_keys(self.keys, self.terms, clock=store.now if is_server(self.url) else None, secrets=self.secrets)
-        journal = open_journal(store, keys, data=data, decisions=decisions)
+        journal = open_journal(store, keys, data=data, decisions=decisions, details=details)
         journal.start()
         return journal
 

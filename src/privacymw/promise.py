@@ -2,8 +2,8 @@
 
 import datetime
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Sentence(msgspec.Struct, frozen=True):
         values: what stands in the placeholders.
         by: who states it; empty for a kept sentence.
         on: since when it is stated.
+        facts: what it promises in machine form, such as `{"seconds": 86400}`; whoever checks it reads them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Sentence(msgspec.Struct, frozen=True):
     values: Mapping[str, str] = {}
     by: str = ""
     on: datetime.date | None = None
+    facts: Mapping[str, Any] = {}
 
     @property
     def kept(self) -> bool:
@@ -92,6 +94,8 @@ class Telling(msgspec.Struct, frozen=True):
     """Whether the address keys lie outside the folder of the store."""
     leaving: bool = True
     """Whether there is a page before links that leave."""
+    today: datetime.date = datetime.date.min
+    """The day in UTC, for what holds until a certain one."""
     words: Words = ENGLISH
     """The language, for what stands in placeholders and tables; sentences are put into it afterwards."""
 
@@ -129,8 +133,8 @@ class Services(msgspec.Struct, frozen=True):
     links: "LinkSeal | None" = None
     embeds: "Embeds | None" = None
     journal: "Journal | None" = None
-    sections: Mapping[str, tuple[Section, ...]] = {}
-    """The page in each language."""
+    sections: Callable[[str], tuple[Section, ...]] = lambda language: ()
+    """The page in a language, as it stands today."""
     organisation: Organisation = Organisation()
     leaving: bool = False
     allows: Callable[[Exchange, str], bool] = lambda exchange, category: False
@@ -164,6 +168,10 @@ class Promise(Group, frozen=True, kw_only=True):
     def entries(self) -> tuple[CookieEntry, ...]:
         """The cookies that it declares."""
         return ()
+
+    def remarks(self, today: datetime.date) -> Iterator[str]:
+        """What the operator should hear at a start on this day (UTC): what has expired is withdrawn, and told."""
+        yield from ()
 
     def within(self, means: Means) -> "Promise":
         """The promise that can be kept with what there is; itself where nothing is missing."""

@@ -1,7 +1,7 @@
-"""Route templates: what a record may hold of a path."""
+"""Route templates and own hosts: what a record may hold of a path, and of the host that was asked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -44,3 +44,13 @@ _IDENTIFIER: Final = re.compile(r"(?<![^/])(?=[^/]*(?:[^/a-zA-Z_-]|[^/]{25}))[^/
 def generalised(path: str) -> str:
     """A path without a template, every part that looks like an identifier replaced by `{}`."""
     return _IDENTIFIER.sub("{}", path[:512])
+
+
+_HOST: Final = re.compile(r"[a-z0-9.-]{1,253}")
+
+
+def site_of(host: str, sites: Sequence[str]) -> str:
+    """The host that was asked for, if it is one of our own; `-` for what a visitor invented."""
+    name = host.partition(":")[0].lower()
+    own = (name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in sites)
+    return name if _HOST.fullmatch(name) and any(own) else "-"

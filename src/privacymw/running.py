@@ -100,7 +100,9 @@ def _first_lines(settings: Settings, folder: DataFolder | None) -> str:
     mode = values["PRIVACYMW_MODE"].value
     page = "there is no policy page" if mode == "off" else f"the policy page is at {prefix}/notice"
     lines = [f"privacymw is {mode}; data in {place}; {page}"]
-    missing = [name for name in _WANTED if not values[name].value]
+    published = any(Path(values["PRIVACYMW_NOTICE_VERSIONS"].value or "none").glob("*.json"))  # each has its day
+    dated = {"PRIVACYMW_NOTICE_EFFECTIVE"} if published else set()
+    missing = [name for name in _WANTED if not values[name].value and name not in dated]
     if missing:
         lines.append("Before the page can be published, set what applies:")
         lines += [f"  {name}={_WANTED[name]}" for name in missing]

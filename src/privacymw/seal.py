@@ -18,6 +18,8 @@ KEY_BYTES = 64
 TOKEN_BYTES = 32
 """A sealed address: the 16 bytes of the synthetic IV and the 16 of the address."""
 
+_PATH = [b"path"]
+_PATH_LONGEST = 256
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")
 _TARGET_LONGEST = 8192  # characters of a token; beyond any address line a browser keeps
 
@@ -30,7 +32,7 @@ def _siv(key: bytes) -> "AESSIV":
 
 
 class AddressSeal:
-    """Seals packed addresses of one epoch in one lane ("address" or "network").
+    """Seals packed addresses of one epoch in one lane ("address" or "network"), and paths.
 
     The lane is associated data: a token of one lane does not open in the other, even under the same key.
     """
@@ -51,6 +53,20 @@ class AddressSeal:
 
         try:
             return self._siv.decrypt(token, self._lane)
+        except (InvalidTag, ValueError):
+            return None
+
+    def seal_path(self, path: str) -> bytes | None:
+        """The token of a path, of which 256 bytes are kept; it opens as no address. None for the empty path."""
+        raw = path.encode("utf-8", "replace")[:_PATH_LONGEST]
+        return self._siv.encrypt(raw, _PATH) if raw else None
+
+    def open_path(self, token: bytes) -> str | None:
+        """The path in a token; None if another key sealed it, or nobody did."""
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            return self._siv.decrypt(token, _PATH).decode("utf-8", "ignore")  # cut off within a sign
         except (InvalidTag, ValueError):
             return None
 

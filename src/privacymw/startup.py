@@ -5,10 +5,13 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from privacymw import honesty
 from privacymw.bar import BarKeeper
 from privacymw.cookie import PreferenceCookie
 from privacymw.countries import by_country
@@ -37,6 +40,7 @@ from privacymw.registry import CookieEntry
 from privacymw.running import announce
 from privacymw.seal import LinkSeal
 from privacymw.settings import Group, Settings, read
+from privacymw.store.details import Details
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
 from privacymw.words import LANGUAGES, N_, Words
@@ -45,6 +49,11 @@ log = logging.getLogger("privacymw")
 
 GROUPS: Final[tuple[type[Group], ...]] = (Site, Organisation, *PROMISES)
 """All settings, in the order of the settings table."""
+
+
+def today_in_utc() -> date:
+    """The day."""
+    return datetime.now(UTC).date()
 
 
 class Policy(NamedTuple):
@@ -112,7 +121,7 @@ class Policy(NamedTuple):
         """Whether something is to be kept in a store: addresses, or records of what visitors decide."""
         choices = self.choices
         decides = choices.saved and bool(choices.categories or self.asks)
-        return self.addresses.logged or (choices.recorded and decides)
+        return self.addresses.mode != "off" or (choices.recorded and decides)
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -134,6 +143,14 @@ class Policy(NamedTuple):
         """The cookies that the promises declare."""
         return tuple(entry for each in self.promises for entry in each.entries)
 
+    def warn(self) -> None:
+        """Log what the operator should hear at a start today."""
+        remarks = (remark for each in self.promises for remark in each.remarks(today_in_utc()))
+        for warning in (*self.settings.warnings, *remarks):
+            log.warning(warning)
+        for name, why in self.dishonest.items():
+            log.warning("PRIVACYMW_NOTICE_WORDING: other words for %s are not used: %s", name, why)
+
     def decider(self, cookie: PreferenceCookie | None) -> Decider:
         """What decides for visitors, by the promises in force.
 
@@ -143,14 +160,31 @@ class Policy(NamedTuple):
         country = by_country(self.addresses.geo_database, needed=self.choices.model == "by-country")
         return self.choices.decider(cookie, self.entries, country, dnt=self.signals.dnt == "honour")
 
-    def sections(self, language: str = "") -> tuple[Section, ...]:
-        """The page's sections, in order; in the site's own language, where none is named."""
+    def sections(self, language: str = "", today: date | None = None) -> tuple[Section, ...]:
+        """The page's sections, in order, as they stand on a day (UTC); in the site's own language by default."""
         words = Words(language or self.site.language)
-        apart = keys_apart(self.site)
-        telling = Telling(self.site, self.organisation, keys_apart=apart, leaving=self.leaving, words=words)
+        telling = Telling(
+            self.site,
+            self.organisation,
+            keys_apart=keys_apart(self.site),
+            leaving=self.leaving,
+            today=today or today_in_utc(),
+            words=words,
+        )
         sections = [who_we_are(self.site, self.organisation), *(each.section(telling) for each in self.promises)]
-        statements = next((each.statements for each in self.promises if isinstance(each, Notice)), ())
-        return compiled(sections, statements, words)
+        made = compiled(sections, self.notice.statements, words)
+        own = words.language == self.site.language
+        return self.notice.worded(made, [each.name for each in self.entries]) if own else made
+
+    @property
+    def notice(self) -> Notice:
+        """The promise about the page itself."""
+        return next(each for each in self.promises if isinstance(each, Notice))
+
+    @property
+    def dishonest(self) -> dict[str, str]:
+        """Other words for sentences that are not used, by the sentence's name, and why."""
+        return honesty.faults(self.notice.wording, self.sections(), [each.name for each in self.entries])
 
 
 def _declared(preferences: Mapping[str, Sequence[str]], categories: Sequence[str]) -> dict[str, Any]:
@@ -180,9 +214,9 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         StoreError: the data folder, the keys or the store cannot be used.
     """
     policy = Policy.from_env(environ, **declared)
-    for warning in policy.settings.warnings:
-        log.warning(warning)
+    policy.warn()
     folder = _folder(policy.site, environ)
+    place = policy.log_place(folder.path) if folder is not None else None
     tally = Tally(folder)
     journal = _journal(policy, folder)
     cookie_secrets, link_keys = secret_keys(policy.site, folder)
@@ -209,7 +243,7 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         gpc=bool(policy.signals.gpc),
         links=LinkSeal(link_keys) if link_keys else None,
         journal=journal,
-        sections={each: policy.sections(each) for each in LANGUAGES},
+        sections=daily(policy),
     )
     keepers = [keeper for each in policy.promises if (keeper := each.keeper(services)) is not None]
     keepers += [BarKeeper(pages), LanguageKeeper(pages, keepers, standing=policy.site.mode == "off")]
@@ -227,8 +261,14 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         count=tally.count,
         close=close,
     )
-    announce(policy.settings, folder, policy.log_place(folder.path) if folder is not None else None)
+    announce(policy.settings, folder, place)
     return Started(policy, services, pipeline)
+
+
+def daily(policy: Policy, today: Callable[[], date] = today_in_utc) -> Callable[[str], tuple[Section, ...]]:
+    """The page in a language, made anew when a day begins: what holds until a day ends on it without a restart."""
+    made = lru_cache(2 * len(LANGUAGES))(policy.sections)
+    return lambda language: made(language, today())
 
 
 def _links(policy: Policy) -> list[tuple[str, str]]:
@@ -260,4 +300,5 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     logs = policy.stores and site.mode == "on"
     if place is None or not (logs or place.has_keys()):
         return None
-    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention)
+    details = Details(browser=addresses.browser, places=addresses.geo_database, sites=site.sites) if logs else None
+    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention, details=details)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from privacymw.store.base import Finding
     from privacymw.store.reader import Entry
 
-_HEAD = ("time (UTC)", "client", "method", "status", "ms", "route")
+_HEAD = ("time (UTC)", "client", "from", "with", "site", "method", "status", "ms", "route")
+_MAY_LACK = ("from", "with", "site")  # columns that are left out where no entry has anything in them
 
 
 def rows(options: Namespace) -> int:
@@ -24,13 +25,17 @@ def rows(options: Namespace) -> int:
     query = {name: getattr(options, name) for name in names}
     with site.log() as log:
         entries = list(log.rows(statuses=options.status, limit=options.limit or None, **query))
+        cut = bool(entries) and len(entries) == options.limit
+        missing = log.missing(since=entries[0].when if cut else options.since, until=options.until)
     if options.json:
         show.document([entry._asdict() for entry in entries])
     elif entries:
-        show.table(_HEAD, map(_cells, entries), right=("status", "ms"))
+        _table([_cells(entry) for entry in entries])
     else:
         show.told(f"no request matches in {site.folder}")
-    if entries and len(entries) == options.limit:
+    if missing:
+        show.told(f"{missing} requests of this time are missing: more came at once than the log could take")
+    if cut:
         show.told(f"the newest {options.limit} are shown; --limit 0 shows all")
     return 0
 
@@ -38,8 +43,17 @@ def rows(options: Namespace) -> int:
 def _cells(entry: "Entry") -> tuple[object, ...]:
     """The client is its address, or its network where only that can still be read."""
     client = entry.address or entry.network or "-"
+    place = " ".join(filter(None, (entry.country, f"AS{entry.asn}" if entry.asn else None)))
+    agent = ", ".join(filter(None, (entry.browser, entry.system, entry.device)))
     method = show.shortened(entry.method, 10)  # a stranger's own invention must not widen the table
-    return show.utc(entry.when), client, method, entry.status, f"{entry.duration * 1000:.1f}", entry.route
+    took = f"{entry.duration * 1000:.1f}"
+    what = entry.path or entry.route
+    return show.utc(entry.when), client, place, agent, entry.site or "", method, entry.status, took, what
+
+
+def _table(rows: list[tuple[object, ...]]) -> None:
+    shown = [at for at, name in enumerate(_HEAD) if name not in _MAY_LACK or any(row[at] for row in rows)]
+    show.table([_HEAD[at] for at in shown], [[row[at] for at in shown] for row in rows], right=("status", "ms"))
 
 
 def purge(options: Namespace) -> int:
@@ -108,4 +122,4 @@ def _names(counts: "Mapping[str, int]") -> str:
 def _result(finding: "Finding") -> str:
     if not finding.held:
         return "BROKEN"
-    return "note" if finding.code.startswith(("rows-", "keys-", "logs-counted", "logs-unwatched")) else "held"
+    return "note" if finding.code.startswith(("rows-", "keys-", "hold-", "logs-counted", "logs-unwatched")) else "held"

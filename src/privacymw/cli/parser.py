@@ -48,6 +48,7 @@ def parser(program: str = "privacymw") -> Parser:
     _settings(verbs)
     _rollout(verbs)
     _preview(verbs)
+    _notice(verbs)
     _run(verbs)
     return top
 
@@ -139,6 +140,45 @@ def _preview(verbs: "_Verbs[Parser]") -> None:
         metavar="NAME=VALUE",
         help="settings to try over the environment, such as ADDRESSES_RETENTION=7d",
     )
+
+
+def _notice(verbs: "_Verbs[Parser]") -> None:
+    text = "Publish versions of the policy page, and compare them."
+    group = verbs.add_parser("notice", help=text[0].lower() + text[1:-1], description=text, allow_abbrev=False)
+    below = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    text = "Freeze the page of these settings as a new version, a file in PRIVACYMW_NOTICE_VERSIONS."
+    verb = _verb(below, "publish", "notice:publish", text, data=False)
+    verb.add_argument("--effective", type=values.day, metavar="DATE", help="the day from which it holds (UTC)")
+    kind = verb.add_mutually_exclusive_group()
+    kind.add_argument("--material", action="store_true", help="it changes what is done with data")
+    kind.add_argument("--words", dest="material", action="store_false", help="it changes words only (default)")
+    verb.add_argument("--summary", default="", metavar="TEXT", help="what has changed, in a sentence for visitors")
+    verb.set_defaults(material=False)
+    _json(verb)
+
+    _json(
+        _verb(below, "list", "notice:versions", "List the versions; exit code 2 where a file was changed.", data=False)
+    )
+
+    text = "Compare versions, or the version in force with what these settings give."
+    verb = _verb(below, "diff", "notice:diff", text, data=False)
+    verb.add_argument("before", nargs="?", type=values.count, metavar="VERSION", help="default: the one in force")
+    verb.add_argument("after", nargs="?", type=values.count, metavar="VERSION", help="default: the settings here")
+    verb.add_argument("--language", choices=("en", "es"), help="default: the site's")
+    _json(verb)
+
+    text = "Bind the sentences of an approved text to the promises; lists what nothing keeps, and what is not told."
+    verb = _verb(below, "adopt", "adopt:adopt", text, data=False)
+    verb.add_argument("file", metavar="FILE", help="plain text or Markdown, in English")
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--toml", action="store_true", help="print what nothing keeps as statements for PRIVACYMW_CONFIG")
+    _json(form)
+
+    text = "Print the message that tells of a version, for you to mail; nothing is sent."
+    verb = _verb(below, "render", "notice:render", text, data=False)
+    verb.add_argument("number", nargs="?", type=values.count, metavar="VERSION", help="default: the newest")
+    verb.add_argument("--language", choices=("en", "es"), help="default: the version's")
 
 
 def _run(verbs: "_Verbs[Parser]") -> None:

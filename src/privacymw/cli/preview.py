@@ -53,7 +53,6 @@ def _lines(policy: "Policy", environ: Mapping[str, str]) -> list[str]:
 def _services(policy: "Policy") -> "Services":
     from privacymw.page import Pages
     from privacymw.promise import Services
-    from privacymw.words import LANGUAGES
 
     site = policy.site
     return Services(
@@ -61,17 +60,18 @@ def _services(policy: "Policy") -> "Services":
         organisation=policy.organisation,
         count=lambda kind, name: None,
         pages=Pages(site.prefix, site.templates, language=site.language),
-        sections={each: policy.sections(each) for each in LANGUAGES},
+        sections=policy.sections,
     )
 
 
 def _answer(policy: "Policy", page: str, services: "Services | None" = None) -> "Reply":
     """What the site would answer for one of the pages about itself."""
+    from msgspec.structs import replace
+
     from privacymw.pipeline import Pipeline
-    from privacymw.promises.notice import Notice
 
     services = services or _services(policy)
-    notice = next(each for each in policy.promises if isinstance(each, Notice))
+    notice = replace(policy.notice, versions="")  # what these settings give, whatever was published
     pipeline = Pipeline([notice.keeper(services)], prefix=policy.site.prefix, count=services.count)
     exchange = pipeline.begin("GET", "", f"{policy.site.prefix}/{page}", "", "https", None, {})
     assert exchange.reply is not None

@@ -3,7 +3,10 @@
 import argparse
 import re
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import datetime
 
 _CODE: Final = re.compile(r"[1-5](?:[0-9]{2}|xx)")
 
@@ -24,6 +27,16 @@ def moment(text: str) -> float:
         allowed = "allowed are 30m, 1h, 2d, 2026-01-31 and 2026-01-31T12:00"
         raise argparse.ArgumentTypeError(f"{text!r} is no time: {allowed}") from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def day(text: str) -> "datetime.date":
+    """A date as `2026-01-31`."""
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date: write it as 2026-01-31") from None
 
 
 def statuses(text: str) -> tuple[int, ...]:

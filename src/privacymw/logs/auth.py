@@ -8,8 +8,7 @@ stands last and what could end a field is escaped.
 """
 
 import logging
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -26,19 +25,11 @@ KINDS: Final[Mapping[int, tuple[str, str]]] = {
 
 _PLAIN: Final = "/{}<>:.,;@!$&'()*+=-_~"
 _LONGEST: Final = 200
-_HOST: Final = re.compile(r"[a-z0-9.-]{1,253}")
 
 
 def keep_apart() -> None:
     """Lets no other handler of the process see the lines: their retention is not that of these."""
     log.propagate = False
-
-
-def site_of(host: str, sites: Sequence[str]) -> str:
-    """The host that was asked for, if it is one of our own; `-` for what a visitor invented."""
-    name = host.partition(":")[0].lower()
-    own = (name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in sites)
-    return name if _HOST.fullmatch(name) and any(own) else "-"
 
 
 def tell(status: int, route: str, site: str, client: bytes) -> None:

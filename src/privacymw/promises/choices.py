@@ -131,12 +131,13 @@ class Choices(Promise, frozen=True, kw_only=True):
         values = {"category": words.label(name)}
         if self.model == "by-country":
             values["countries"] = ", ".join(self.opt_out_countries) or words.text(N_("none"))
-        return Sentence(f"choices.{name}", text[self.model], values)
+        facts = {"category": name, "model": self.model}
+        return Sentence(f"choices.{name}", text[self.model], values, facts=facts)
 
     def _record(self, words: Words) -> list[Sentence]:
         if not self.recorded:
             text = N_("We keep no record of your answers outside of your browser.")
-            return [Sentence("choices.record", text)]
+            return [Sentence("choices.record", text, facts={"kept": False})]
         what = N_(
             "When you answer, we keep a record: a random number, the time to the minute, your answers, the version of "
             "what we asked, and the signals of your browser that we honor."
@@ -150,13 +151,17 @@ class Choices(Promise, frozen=True, kw_only=True):
             "you get once. It is not in your cookie."
         )
         return [
-            Sentence("choices.record", what),
-            Sentence("choices.record_time", until, {"retention": words.duration(self.record_retention)}),
+            Sentence("choices.record", what, facts={"kept": True}),
+            _record_time(until, self.record_retention, words),
             Sentence("choices.receipt", who),
         ]
 
     def keeper(self, services: Services) -> Keeper:
         return _Keeper(self, services)
+
+
+def _record_time(text: str, seconds: int, words: Words) -> Sentence:
+    return Sentence("choices.record_time", text, {"retention": words.duration(seconds)}, facts={"seconds": seconds})
 
 
 _AGAIN: Final = Sentence(
@@ -172,7 +177,7 @@ def _other_hosts(hosts: tuple[str, ...]) -> list[Sentence]:
     """Where a choice does not reach: `__Host-` cookies are of one host."""
     text = N_("What you choose at another host does not hold at {host}: please choose there too.")
     named = enumerate(hosts, 1) if len(hosts) > 1 else ()
-    return [Sentence(f"choices.host{index}", text, {"host": host}) for index, host in named]
+    return [Sentence(f"choices.host{index}", text, {"host": host}, facts={"host": host}) for index, host in named]
 
 
 def _table(promise: Choices, telling: Telling) -> Table:

@@ -51,7 +51,12 @@ class Confidential(Promise, frozen=True, kw_only=True):
         if self.paths:
             values = {"paths": ", ".join(self.paths)}
             sentences += [
-                Sentence("confidential.marked", "Patient information stands on pages under {paths}.", values),
+                Sentence(
+                    "confidential.marked",
+                    "Patient information stands on pages under {paths}.",
+                    values,
+                    facts={"paths": self.paths},
+                ),
                 Sentence(
                     "confidential.store",
                     "We tell browsers and networks not to keep a copy of these pages.",

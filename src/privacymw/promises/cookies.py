@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from privacymw.cookie import OURS
 from privacymw.core import Exchange, Keeper
@@ -55,13 +55,16 @@ class Cookies(Promise, frozen=True, kw_only=True):
             return None
         text = N_("Besides the cookie with your choices, this site sets the cookies in this table, and no others.")
         by = "" if self.guard == "enforce" else telling.name
-        sentences = [Sentence("cookies.table", text, {}, by)]
+        sentences = [
+            Sentence("cookies.table", text, {}, by, facts={"cookies": [_declared(each) for each in self.entries]})
+        ]
         if self.guard == "report":
             text = N_("We count cookies that are missing in it, by name and page, so that we can mend it.")
             sentences.append(Sentence("cookies.report", text))
         for category in self.asks():
             text = N_("Cookies for {category} are set and read only if you allow them. If you say no, we remove them.")
-            sentences.append(Sentence(f"cookies.{category}", text, {"category": telling.words.label(category)}))
+            values = {"category": telling.words.label(category)}
+            sentences.append(Sentence(f"cookies.{category}", text, values, facts={"category": category}))
         return Section("cookies", self.title, tuple(sentences), (_table(self.entries, telling.words),))
 
     def keeper(self, services: Services) -> Keeper | None:
@@ -78,6 +81,11 @@ def _table(entries: tuple[CookieEntry, ...], words: Words) -> Table:
     )
     head = (_("Name"), _("Category"), _("What for"), _("How long"), _("Whose"))
     return Table(_("Cookies of this site"), head, rows)
+
+
+def _declared(entry: CookieEntry) -> dict[str, Any]:
+    """An entry as the page's JSON form has it."""
+    return {"name": entry.name, "category": entry.category, "seconds": entry.seconds, "script": entry.script}
 
 
 def _lasts(entry: CookieEntry, words: Words) -> str:

@@ -2,23 +2,27 @@
 
 import datetime
 import hashlib
-import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Annotated, Any, ClassVar, Final
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
 from privacymw import headers as rules
-from privacymw import plain
+from privacymw import honesty, plain
+from privacymw.archive import ArchivePages
 from privacymw.core import Exchange, Keeper, Reply, not_allowed
+from privacymw.edition import Edition
 from privacymw.headers import Context, Header
-from privacymw.kinds import setting
+from privacymw.kinds import days, setting
 from privacymw.page import NO_INDEX
 from privacymw.policy import Organisation, Site, Statement
 from privacymw.promise import Promise, Section, Sentence, Services, Telling
-from privacymw.words import LANGUAGES, N_, Words
+from privacymw.versions import Archive, Version, drift, read_archive
+from privacymw.words import N_, Words
 
 CLAUSES: Final = {
     "sites": N_("Who we are"),
@@ -79,11 +83,38 @@ class Notice(Promise, frozen=True, kw_only=True):
         setting("Where the terms of use stand, for a link beside the notice's.", check=check_terms, example="/terms"),
     ] = ""
 
+    wording: Annotated[
+        Mapping[str, str],
+        setting(
+            "Other words for sentences, by name, in the site's language; a kept one keeps its placeholders.",
+            "texts",
+            example='{"notice.change" = "We may change this notice."}',
+        ),
+    ] = msgspec.field(default_factory=dict)
+    versions: Annotated[
+        str, setting("The folder where `privacymw notice publish` puts versions; it belongs into your repository.")
+    ] = "privacy/versions"
+    announce: Annotated[
+        int,
+        setting("How long before its day a new version is announced.", "duration", ge=0, le=days(365)),
+    ] = days(14)
+
+    @property
+    def archive(self) -> Archive:
+        """The versions that were published, as their files are now."""
+        return read_archive(Path(self.versions).absolute()) if self.versions else Archive()
+
+    def worded(self, sections: tuple[Section, ...], cookies: Iterable[str]) -> tuple[Section, ...]:
+        """The page in the operator's words, as far as these are honest."""
+        unfit = honesty.faults(self.wording, sections, cookies)
+        return honesty.reworded(sections, {name: self.wording[name] for name in self.wording.keys() - unfit.keys()})
+
     def section(self, telling: Telling) -> Section:
         sentences = []
         if self.effective is not None:
-            values = {"date": telling.words.date(self.effective)}
-            sentences.append(Sentence("notice.effective", "This notice is effective {date}.", values, telling.name))
+            values, facts = {"date": telling.words.date(self.effective)}, {"date": self.effective.isoformat()}
+            text = N_("This notice is effective {date}.")
+            sentences.append(Sentence("notice.effective", text, values, telling.name, facts=facts))
         sentences.append(
             Sentence(
                 "notice.change",
@@ -108,7 +139,8 @@ def who_we_are(site: Site, organisation: Organisation) -> Section | None:
         return None
     sentences = [Sentence("sites.scope", "This notice is for the web sites that {name} runs.", {"name": by}, by)]
     if site.sites:
-        sentences.append(Sentence("sites.hosts", "These are: {hosts}.", {"hosts": ", ".join(site.sites)}, by))
+        values, facts = {"hosts": ", ".join(site.sites)}, {"hosts": site.sites}
+        sentences.append(Sentence("sites.hosts", N_("These are: {hosts}."), values, by, facts=facts))
     if organisation.contact:
         values = {"contact": organisation.contact}
         sentences.append(Sentence("sites.contact", "Please send questions to {contact}.", values, by))
@@ -135,35 +167,58 @@ class _Keeper(Keeper):
 
     def __init__(self, promise: Notice, services: Services) -> None:
         self._services = services
+        self._live = services.site.mode == "on"
         self._effective = promise.effective
-        self._terms = promise.terms if services.site.mode == "on" else ""
-        self._draft = promise.effective is None or services.site.mode != "on"
+        self._announce = datetime.timedelta(seconds=promise.announce)
+        self._terms = promise.terms if self._live else ""
+        self._archive = promise.archive if self._live else Archive()
+        for fault in self._archive.faults:
+            _log.warning("the published notice: %s", fault)
+        self._tell_of_drift()
+        self._made = lru_cache(32)(self._make)
         notice = self._answering("text/html", self._html)
-        self.pages = {
-            "notice": notice,
-            **{f"notice.{name}": self._fixed_form(kind, make) for name, (kind, make) in self._forms().items()},
-            "style.css": services.pages.file("style.css", "text/css"),
+        forms = {
+            f"notice.{name}": self._answering(kind, partial(self._other_form, name))
+            for name, (kind, _) in _FORMS.items()
         }
+        self.pages = {"notice": notice, **forms, "style.css": services.pages.file("style.css", "text/css")}
+        if self._archive.versions:
+            self.pages["archive"] = ArchivePages(services, self._archive).answer
         self.fallbacks = {services.site.prefix: lambda exchange: notice(exchange, "")}
 
+    def _tell_of_drift(self) -> None:
+        """A start is never stopped by it, but whoever runs the site has to know."""
+        version = self._version()
+        names = [each.name for each in drift(version, self._services.sections("en"))] if version else []
+        if version and names:
+            told = "version %d of the notice, in force, promises otherwise than these settings do: %s. To see it: %s"
+            _log.warning(told, version.number, ", ".join(names), "privacymw notice diff")
+
+    def _version(self) -> Version | None:
+        return self._archive.in_force(self._services.today())
+
     def fixed(self, context: Context) -> Iterable[Header]:
-        if not self._draft:
+        if not self._edition(self._version(), self._services.site.language).draft:
             target = f"{context.root}{self._services.site.prefix}/notice"
             yield Header("link", f'<{rules.quoted_path(target)}>; rel="privacy-policy"', rules.append)
         if self._terms:  # RFC 6903 5
             yield Header("link", f'<{self._terms}>; rel="terms-of-service"', rules.append)
 
-    def _forms(self) -> Mapping[str, tuple[str, Callable[[str], str]]]:
-        """The page in other forms, each at an address of its own: media type, and how it is made of a language."""
-        return {
-            "json": ("application/json", self._json),
-            "md": ("text/markdown", partial(self._plain, plain.markdown)),
-            "txt": ("text/plain", partial(self._plain, plain.text)),
-        }
+    def _edition(self, version: Version | None, language: str) -> Edition:
+        """What the page shows in a language: a published version, else what the settings give."""
+        if version is not None:
+            return Edition(version.organisation, version.sections[language], version.effective, version=version)
+        draft = self._effective is None or not self._live
+        return Edition(self._services.organisation, self._services.sections(language), self._effective, draft=draft)
 
-    def _fixed_form(self, kind: str, make: Callable[[str], str]) -> Callable[[Exchange, str], Reply | None]:
-        made = {each: make(each).encode() for each in LANGUAGES}
-        return self._answering(kind, lambda exchange: made[self._services.pages.words(exchange).language])
+    def _make(self, form: str, number: int, language: str, today: datetime.date) -> bytes:
+        """The bytes of a form; anew when a day begins, on which something may have ended."""
+        edition = self._edition(self._archive.numbered(number), language)
+        return _FORMS[form][1](edition, Words(language)).encode()
+
+    def _other_form(self, form: str, exchange: Exchange) -> bytes:
+        version, language = self._version(), self._services.pages.words(exchange).language
+        return self._made(form, version.number if version else 0, language, self._services.today())
 
     def _answering(self, kind: str, body: Callable[[Exchange], bytes]) -> Callable[[Exchange, str], Reply | None]:
         """A page handler that answers a known validator with 304 (RFC 9110 13.1.2)."""
@@ -176,7 +231,7 @@ class _Keeper(Keeper):
             content = body(exchange)
             tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
             headers = [("content-type", f"{kind}; charset=utf-8"), ("etag", tag), ("cache-control", "no-cache")]
-            headers += [NO_INDEX] if self._draft else []
+            headers += [NO_INDEX] if self._edition(self._version(), self._services.site.language).draft else []
             if tag in exchange.headers.get("if-none-match", ""):
                 return Reply(304, headers[1:], b"")
             return self._services.pages.under_headers(Reply(200, headers, content))
@@ -184,57 +239,24 @@ class _Keeper(Keeper):
         return page
 
     def _html(self, exchange: Exchange) -> bytes:
-        services, organisation = self._services, self._services.organisation
-        words = services.pages.words(exchange)
+        pages, today = self._services.pages, self._services.today()
+        words = pages.words(exchange)
+        upcoming = self._archive.upcoming(today)
         context = {
+            **self._edition(self._version(), words.language).context(words),
             "page": "notice",
-            "organisation": organisation,
-            "draft": self._draft,
-            "introduction": _introduction(organisation, words),
-            "sections": services.sections[words.language],
-            "written_in": services.site.language,
-            "forms": tuple(self._forms()),
+            "written_in": self._services.site.language,
+            "forms": tuple(_FORMS),
+            "upcoming": upcoming if upcoming and upcoming.effective - today <= self._announce else None,
+            "archived": bool(self._archive.versions),
         }
-        return services.pages.render("notice.html", exchange, context)
-
-    def _plain(self, form: Callable[..., str], language: str) -> str:
-        words, organisation = Words(language), self._services.organisation
-        lead = [*([plain.draft(words)] if self._draft else []), _introduction(organisation, words)]
-        title = " - ".join(filter(None, (words.text("Privacy notice"), organisation.name)))
-        return form(title, lead, self._services.sections[language], words)
-
-    def _json(self, language: str) -> str:
-        return json.dumps(self._document(language), ensure_ascii=False, indent=1) + "\n"
-
-    def _document(self, language: str) -> Mapping[str, Any]:
-        organisation = msgspec.to_builtins(self._services.organisation)
-        return {
-            "language": language,
-            "organisation": organisation,
-            "draft": self._draft,
-            "effective": self._effective.isoformat() if self._effective else None,
-            "sections": [_section_document(each) for each in self._services.sections[language]],
-        }
+        return pages.render("notice.html", exchange, context)
 
 
-def _introduction(organisation: Organisation, words: Words) -> str:
-    if not organisation.name:
-        return words.text(N_("This page tells you here what this web site does with data about you."))
-    return words.said(N_("{name} tells you here what this web site does with data about you."), name=organisation.name)
-
-
-def _section_document(section: Section) -> Mapping[str, Any]:
-    return {
-        "name": section.name,
-        "title": section.title,
-        "sentences": [
-            {
-                "name": each.name,
-                "text": each.text,
-                "kind": "kept" if each.kept else "stated",
-                **({} if each.kept else {"by": each.by, "on": each.on.isoformat() if each.on else None}),
-            }
-            for each in section.sentences
-        ],
-        "tables": [msgspec.to_builtins(each) for each in section.tables],
-    }
+_log = logging.getLogger("privacymw")
+_FORMS: Final[Mapping[str, tuple[str, Callable[[Edition, Words], str]]]] = {
+    "json": ("application/json", lambda edition, words: edition.json(words)),
+    "md": ("text/markdown", lambda edition, words: edition.plain(plain.markdown, words)),
+    "txt": ("text/plain", lambda edition, words: edition.plain(plain.text, words)),
+}
+"""The page in other forms, each at an address of its own: media type, and how it is made."""

@@ -51,7 +51,7 @@ class Outbound(Promise, frozen=True, kw_only=True):
         }
         if self.mode == "off":
             return None
-        sentences = [Sentence("outbound.mode", told[self.mode])]
+        sentences = [Sentence("outbound.mode", told[self.mode], facts={"mode": self.mode})]
         if self.mode == "interstitial":
             text = N_(
                 "Not covered are links that a program adds in your browser, forms that post, and links that are very "
@@ -67,7 +67,8 @@ class Outbound(Promise, frozen=True, kw_only=True):
                 "interstitial": N_("Links to {hosts} lead there without such a page; their text names the host."),
                 "annotate": N_("This is so for links to {hosts} too, which we trust."),
             }
-            sentences.append(Sentence("outbound.trusted", trusted[self.mode], {"hosts": ", ".join(self.trusted)}))
+            values, facts = {"hosts": ", ".join(self.trusted)}, {"hosts": self.trusted}
+            sentences.append(Sentence("outbound.trusted", trusted[self.mode], values, facts=facts))
         text = N_("We do not answer for the content or the security of other sites. Please read their privacy notices.")
         sentences.append(Sentence("outbound.others", text, {}, telling.name))
         return Section("outbound", self.title, tuple(sentences))

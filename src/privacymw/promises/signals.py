@@ -70,9 +70,9 @@ class Signals(Promise, frozen=True, kw_only=True):
                 "to what the table names. What you choose here goes first."
             )
             where = N_("We tell your browser what holds for you, at the address /.well-known/dnt/.")
-            return [Sentence("signals.dnt", text), Sentence("signals.dnt_status", where)]
+            return [Sentence("signals.dnt", text, facts={"stance": self.dnt}), Sentence("signals.dnt_status", where)]
         text = N_("This site does not respond to “Do Not Track” signals: it behaves alike with and without one.")
-        sentences = [Sentence("signals.dnt", text)]
+        sentences = [Sentence("signals.dnt", text, facts={"stance": self.dnt})]
         if self.dnt == "disclose":
             text = N_("It says so to browsers as well, at the address /.well-known/dnt/.")
             sentences.append(Sentence("signals.disclose", text))

@@ -35,10 +35,11 @@ class Transport(Promise, frozen=True, kw_only=True):
             "auto": N_("A request that reaches us without encryption, as our proxies tell us, is sent on to https."),
             "on": N_("A request that reaches us without encryption is sent on to https."),
         }
-        sentences = [Sentence("transport.redirect", text[self.redirect])]
+        sentences = [Sentence("transport.redirect", text[self.redirect], facts={"redirect": self.redirect})]
         if self.exempt:
-            values = {"paths": ", ".join(self.exempt)}
-            sentences.append(Sentence("transport.exempt", "Exempt from this are the paths {paths}.", values))
+            values, facts = {"paths": ", ".join(self.exempt)}, {"paths": self.exempt}
+            exempt = N_("Exempt from this are the paths {paths}.")
+            sentences.append(Sentence("transport.exempt", exempt, values, facts=facts))
         return Section("transport", self.title, tuple(sentences))
 
     def keeper(self, services: Services) -> Keeper | None:
@@ -153,7 +154,7 @@ class Headers(Promise, frozen=True, kw_only=True):
         if self._age:
             values = {"age": telling.words.duration(self._age)}
             text = N_("Once you were here by https, your browser keeps to https for {age} after each visit.")
-            sentences.append(Sentence("headers.hsts", text, values))
+            sentences.append(Sentence("headers.hsts", text, values, facts={"seconds": self._age}))
         if self.preset != "off":
             text = N_(
                 "When you leave for another site, your browser tells it only which site you came from, not the page."

@@ -3,7 +3,7 @@
 store = open_store("sqlite:///privacymw-data/log.sqlite")
 keys = open_keys(Path("privacymw-data/keys"), Terms(retention=30 * DAY))
 journal = open_journal(store, keys, data=Path("privacymw-data"))     # overdue keys die here
-journal.put((when_ms, packed, "GET", "/members/{id}", 200, duration_us))
+journal.put((when_ms, packed, "GET", "/members/{id}", 200, duration_us, "", user_agent, host))
 
 log = open_log(Path("privacymw-data"))                               # in another process; makes nothing
 for entry in log.rows(limit=20): ...
@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from privacymw.errors import StoreError
 from privacymw.store.base import Batch, Row, Store
-from privacymw.store.keys import DAY, TERMS, Keys, Terms
+from privacymw.store.keys import Keys
 from privacymw.store.location import SQLITE, is_server
+from privacymw.store.terms import DAY, TERMS, Terms
 
 if TYPE_CHECKING:
+    from privacymw.store.details import Details
     from privacymw.store.evidence import Log
     from privacymw.store.journal import Journal
 
@@ -108,6 +110,7 @@ def open_journal(
     interval: float = 0.25,
     backlog: int = 100_000,
     decisions: int | None = None,
+    details: "Details | None" = None,
 ) -> "Journal":
     """The journal of a process; overdue keys are destroyed before this returns.
 
@@ -115,16 +118,18 @@ def open_journal(
         store: where rows go.
         keys: what addresses are sealed with.
         data: folder for signs of life; None: none are given.
-        capacity: events in the queue.
+        capacity: events in the queue; errors and refusals have a quarter more room, here and in the backlog.
         interval: seconds between two drains.
         backlog: sealed rows kept while the store does not answer.
         decisions: seconds for which records of decisions are kept, if shorter than what each says; None: that.
+        details: what is told of a request beside its address; None: nothing.
 
     Raises:
         StoreError: a key past its deadline cannot be destroyed.
     """
     from privacymw.store.backlog import Backlog
     from privacymw.store.decisions import Notes
+    from privacymw.store.details import Details
     from privacymw.store.events import Sealer
     from privacymw.store.heartbeat import Heartbeat
     from privacymw.store.journal import Journal
@@ -132,7 +137,7 @@ def open_journal(
     from privacymw.store.writer import Writer
 
     writer = Writer(
-        sealer=Sealer(keys),
+        sealer=Sealer(keys, details or Details()),
         backlog=Backlog(store, rows_most=backlog),
         notes=Notes(store),
         retention=Retention(store, keys, decisions),

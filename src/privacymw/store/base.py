@@ -9,9 +9,31 @@ from privacymw.store.decisions import DecisionStore
 LANES = ("address", "network")
 """Each lane has keys of its own: who is whose neighbor may be known for longer than who is who."""
 
+SEALED: Mapping[str, tuple[str, ...]] = {"address": ("address", "path"), "network": ("network",)}
+"""The columns that each lane's key opens, and that go with it."""
+
+URGENT = frozenset((401, 403, 429, *range(500, 1000)))
+"""Statuses of which rows survive an overload first: errors, refusals."""
+
+
+def with_urgent(most: int) -> int:
+    """Room for rows, with what is kept free for those of `URGENT`."""
+    return most + most // 4
+
 
 class Row(NamedTuple):
-    """One request as it is stored; `address` and `network` are sealed (32 bytes) or None. Duration in µs."""
+    """One request as it is stored. Duration in µs; None is what is not known or not kept.
+
+    Attributes:
+        address, network: sealed, 32 bytes.
+        path: the raw path where there is no route, sealed with the key of the address, 17 bytes or more.
+        browser, system: families such as "Firefox" and "Linux".
+        device: desktop, mobile, tablet or bot.
+        country: two capital letters (ISO 3166-1).
+        asn: the number of the network's operator (AS).
+        site: the own host that was asked.
+        dropped: how many events of this process were lost since its last row that says so.
+    """
 
     when: int
     address: bytes | None
@@ -20,6 +42,14 @@ class Row(NamedTuple):
     route: str
     status: int
     duration: int
+    path: bytes | None = None
+    browser: str | None = None
+    system: str | None = None
+    device: str | None = None
+    country: str | None = None
+    asn: int | None = None
+    site: str | None = None
+    dropped: int = 0
 
 
 class Batch(NamedTuple):
@@ -30,8 +60,13 @@ class Batch(NamedTuple):
 
     def without(self, lanes: Sequence[str]) -> "Batch":
         """The same rows with the tokens of these lanes left out."""
-        nothing: dict[str, Any] = dict.fromkeys(lanes)
+        nothing: dict[str, Any] = dict.fromkeys(column for lane in lanes for column in SEALED[lane])
         return Batch(self.epoch, [row._replace(**nothing) for row in self.rows]) if lanes else self
+
+    @property
+    def lanes(self) -> tuple[bool, ...]:
+        """Of each lane, whether some row has anything sealed in it."""
+        return any(row[1] or row[7] for row in self.rows), any(row[2] for row in self.rows)
 
     @property
     def mark(self) -> tuple[int, ...]:
@@ -49,13 +84,22 @@ class Epoch(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Which rows to read. `tokens`, if not None: per epoch start the lanes' tokens that all must match."""
+    """Which rows to read: those that match one value of each field that has any.
+
+    `tokens`, if not None: per epoch start the lanes' tokens that all must match. A route that ends in `*`
+    stands for all that begin so. `losses`: only rows that tell of lost events.
+    """
 
     since: int | None = None
     until: int | None = None
     statuses: Sequence[int] = ()
     tokens: Mapping[int, Mapping[str, bytes]] | None = None
     limit: int | None = None
+    methods: Sequence[str] = ()
+    routes: Sequence[str] = ()
+    countries: Sequence[str] = ()
+    asns: Sequence[int] = ()
+    losses: bool = False
 
 
 class KeyInfo(NamedTuple):

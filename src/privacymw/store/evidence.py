@@ -1,6 +1,7 @@
 """What the data folder itself says about the retention: nothing here asks the middleware."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,12 +42,15 @@ class Log(Reader):
         """All findings, held or not; looks at every file of the data folder."""
         checks = (
             self._live_keys,
+            self._hold,
             self._destroyed_keys,
             self._rows_gone,
             self._lost_keys,
             self._canaries,
             self._heartbeat,
             self._counts,
+            self._missing,
+            self._places,
             self._secure_delete,
             self._way,
             self._beside,
@@ -59,6 +63,16 @@ class Log(Reader):
         late = [info for info in live if now >= self.keys.deadline(info)]
         text = f"{len(live)} live keys, {len(late)} of them past their deadline"
         yield Finding("retention-keys", text, not late)
+
+    def _hold(self) -> Iterator[Finding]:
+        """What a legal hold keeps alive, which is no breach: the page tells of it."""
+        terms = self.keys.terms
+        if terms.holds(self.keys.now()):
+            days = [f"{datetime.fromtimestamp(each, UTC):%Y-%m-%d}" for each in (terms.hold_since, terms.hold_until)]
+            live = self.keys.home.live()
+            over = sum(self.keys.now() >= self.keys.ordinary_deadline(info) for info in live if info.length)
+            text = f"a hold keeps what was logged from {days[0]} on until {days[1]}; {over} keys live by it"
+            yield Finding("hold-in-force", text, True)
 
     def _destroyed_keys(self) -> Iterator[Finding]:
         """Tokens of epochs whose key is gone, tried with every key that is left."""
@@ -81,11 +95,7 @@ class Log(Reader):
 
     def _rows_gone(self) -> Iterator[Finding]:
         now = self.keys.now()
-        late = [
-            epoch.start
-            for epoch in self.store.epochs()
-            if all(now - _GRACE >= self.keys.terms.deadline(lane, epoch.start) for lane in LANES)
-        ]
+        late = [each for each, _ in self.store.epochs() if now - _GRACE >= self.keys.rows_deadline(each)]
         yield Finding("retention-rows", f"{len(late)} epochs of rows are past every deadline", not late)
 
     def _lost_keys(self) -> Iterator[Finding]:
@@ -130,6 +140,15 @@ class Log(Reader):
         if lost := sum(beat.get("decisions_dropped", 0) for beat in beats(self.data)):
             text = f"{lost} records of decisions dropped in the last day: their receipts will find nothing"
             yield Finding("rows-decisions", text, True)
+
+    def _missing(self) -> Iterator[Finding]:
+        if count := self.missing():
+            yield Finding("rows-missing", f"{count} requests are missing in the log, as its rows tell", True)
+
+    def _places(self) -> Iterator[Finding]:
+        if any("places" in beat.get("troubles", ()) for beat in beats(self.data) if not beat.get("closed")):
+            text = "a file of PRIVACYMW_ADDRESSES_GEO_DATABASE cannot be read: rows may lack country or operator"
+            yield Finding("rows-places", text, True)
 
     def _secure_delete(self) -> Iterator[Finding]:
         on = self.store.health().get("secure_delete")

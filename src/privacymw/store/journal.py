@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 
+from privacymw.store.base import URGENT, with_urgent
 from privacymw.store.decisions import Decision
 from privacymw.store.events import Event
 from privacymw.store.fork import watch
@@ -16,18 +17,21 @@ CAPACITY = 20_000
 DRAIN = 0.25
 """Seconds between two drains: the longest an address is in memory in the clear, however the store does."""
 
+_STATUS = 4  # of an event
+
 
 class Journal:
     """Takes events and never blocks, raises or does I/O; made by `open_journal`.
 
     The thread starts when it is told to, or with the first event. It is stopped around a fork, so that no
     process is copied while it runs; the child has an empty queue and starts a thread of its own with its
-    first event, and what waited is the parent's.
+    first event, and what waited is the parent's, as is what was dropped.
     """
 
     def __init__(self, writer: Writer, *, capacity: int = CAPACITY, interval: float = DRAIN) -> None:
         self._writer = writer
-        self._capacity, self._interval = capacity, interval
+        self._room, self._urgent_room = capacity, with_urgent(capacity)
+        self._interval = interval
         self._dropped = 0
         self._closed = False
         self._still = False  # around a fork
@@ -39,13 +43,14 @@ class Journal:
         self._queue: deque[Event] = deque()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # around starting, and the count of drops
+        self._warming = threading.Lock()
         self._turning = threading.Lock()  # around a turn: the thread's, or a flush's
         self._wake = threading.Event()
 
     def put(self, event: Event) -> None:
-        """Hand an event over; when the queue is full it is dropped and counted."""
+        """Hand an event over; when the queue is full it is dropped and counted, an error or a refusal last."""
         queue = self._queue
-        if len(queue) < self._capacity:
+        if len(queue) < self._room or (event[_STATUS] in URGENT and len(queue) < self._urgent_room):
             queue.append(event)
             if self._thread is None:
                 self.start()
@@ -62,6 +67,10 @@ class Journal:
         with self._lock:
             self._dropped += 1
 
+    def _drops(self) -> int:
+        """How many so far: asked after a drain, so that drops beside its events are told in their rows."""
+        return self._dropped
+
     def start(self) -> None:
         """Start the thread, if there is none: an idle site keeps time too."""
         with self._lock:
@@ -74,6 +83,9 @@ class Journal:
                 self._thread = thread
 
     def _run(self) -> None:
+        with self._warming:
+            if not self._still:
+                self._writer.warm()
         begun = time.monotonic()
         while not self._closed and not self._still:
             left = max(begun + self._interval - time.monotonic(), 0.005)
@@ -81,7 +93,7 @@ class Journal:
             begun = time.monotonic()
             with self._turning:
                 self._wake.clear()
-                self._writer.turn(self._drain(), self._dropped)
+                self._writer.turn(self._drain(), self._drops)
 
     def _drain(self) -> Iterator[Event]:
         for _ in range(len(self._queue)):
@@ -94,7 +106,7 @@ class Journal:
             if not self._turning.acquire(timeout=max(end - time.monotonic(), 0)):
                 return False
             try:
-                self._writer.turn(self._drain(), self._dropped, now=True)
+                self._writer.turn(self._drain(), self._drops, now=True)
             finally:
                 self._turning.release()
             if self._unwritten():
@@ -110,7 +122,7 @@ class Journal:
         """Store what waits, stop the thread, say goodbye. What is put afterwards is dropped and counted."""
         if self._closed:
             return
-        self._capacity, self._closed = 0, True
+        self._room, self._urgent_room, self._closed = 0, 0, True
         end = time.monotonic() + timeout
         self._wake.set()
         self.flush(timeout)
@@ -127,6 +139,8 @@ class Journal:
         thread, self._still = self._thread, True
         if thread is not None and thread is not threading.current_thread():
             self._wake.set()
+            with self._warming:  # an import that is cut in two would never end in the child
+                pass
             thread.join(1.0)  # a turn takes 0.2 s; a hung disk must not keep a server from forking
 
     def after_fork(self, *, child: bool) -> None:

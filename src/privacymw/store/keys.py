@@ -3,18 +3,19 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import NamedTuple
 
-from privacymw.errors import SettingsError, StoreError
+from privacymw.errors import StoreError
 from privacymw.seal import AddressSeal
 from privacymw.store.base import LANES, KeyHome, KeyInfo, Tombstone
 from privacymw.store.fork import watch
+from privacymw.store.terms import TERMS, Terms
 
-DAY = 86_400.0
-_HOLD = 600.0  # seconds a leap of the clock is watched before keys die of it
+_WATCH = 600.0  # seconds a leap of the clock is watched before keys die of it
 _Name = tuple[str, int]  # lane, epoch start
+_Live = Mapping[_Name, KeyInfo]
+_Gone = Mapping[_Name, Tombstone]
 _log = logging.getLogger("privacymw.store")
 
 
@@ -24,55 +25,12 @@ def _uptime() -> float:
     return time.clock_gettime(clock)
 
 
-class Terms(NamedTuple):
-    """How long what can be read, in seconds. `network_retention` None: as long as the addresses."""
-
-    retention: float = 30 * DAY
-    network_retention: float | None = None
-    epoch: float = DAY
-
-    def check(self) -> "Terms":
-        """Itself; SettingsError if it cannot be obeyed."""
-        spans = {"retention": self.retention, "network retention": self._seconds("network")}
-        faults = [f"{name} {span:g} s is shorter than an epoch" for name, span in spans.items() if span < self.epoch]
-        if not 1 <= self.epoch <= DAY:
-            faults.append(f"epoch {self.epoch:g} s: allowed are 1 s to {DAY:g} s")
-        if faults:
-            raise SettingsError(
-                f"the retention of addresses cannot be kept: {'; '.join(faults)}.\n"
-                "To paste: PRIVACYMW_ADDRESSES_RETENTION=30d PRIVACYMW_ADDRESSES_EPOCH=1d"
-            )
-        return self
-
-    def start_of(self, when: int) -> int:
-        """The start of the epoch of a time."""
-        length = self.length
-        return when // length * length
-
-    @property
-    def length(self) -> int:
-        """Of an epoch, in ms."""
-        return round(self.epoch * 1000)
-
-    def deadline(self, lane: str, start: int) -> int:
-        """When an epoch's key of a lane dies, counted from the epoch's *start*: no row outlives its limit."""
-        return start + round(self._seconds(lane) * 1000)
-
-    def _seconds(self, lane: str) -> float:
-        if lane == "network" and self.network_retention is not None:
-            return self.network_retention
-        return self.retention
-
-
-TERMS = Terms()
-
-
 class Keys:
     """The keys of a home under terms. Making one touches nothing; `destroy_overdue` begins the retention.
 
     A deadline is the earlier of what was stored with the key and what the terms say now: a shorter
-    retention holds at once, a longer one only for keys yet to come, since the page promised less. It is
-    checked on each use.
+    retention holds at once, a longer one only for keys yet to come, since the page promised less. A legal
+    hold puts it off, and is not stored with the key. It is checked on each use.
     """
 
     def __init__(
@@ -91,7 +49,8 @@ class Keys:
         self._deadlines: dict[_Name, int] = {}
         self._ids: dict[_Name, str] = {}  # of the keys that are sealed with
         self._seen: tuple[float, float] | None = None  # wall clock and uptime of the last look
-        self._hold_until = float("-inf")
+        self._watch_until = float("-inf")
+        self._rows_deadline: float = float("inf")
         self._prepared: int | None = None
         watch(self)
 
@@ -101,10 +60,21 @@ class Keys:
 
     def deadline(self, info: KeyInfo) -> int:
         """The deadline in force."""
+        if not info.length:  # half destroyed: to be buried, hold or not
+            return info.deadline
+        return self.terms.held(info.start, info.length, self.ordinary_deadline(info))
+
+    def ordinary_deadline(self, info: KeyInfo) -> int:
+        """The deadline as it would be without a hold."""
         return min(info.deadline, self.terms.deadline(info.lane, info.start))
 
     def sealing(self, lane: str, start: int) -> AddressSeal | None:
-        """The seal for new rows, made if the epoch is current or beside it; None: store the row without."""
+        """The seal for new rows, made if the epoch is current or beside it; None: store the row without.
+
+        None too where the lane is not kept, though a hold may keep a key of before alive.
+        """
+        if lane not in self.terms.lanes:
+            return None
         return self._seal(lane, start, make=abs(start - self.terms.start_of(self.now())) <= self.terms.length)
 
     def opening(self, lane: str, start: int) -> AddressSeal | None:
@@ -130,7 +100,7 @@ class Keys:
         """Make the keys of this epoch and the next: on a disk that fills up, a key made ahead still seals."""
         start = self.terms.start_of(self.now())
         if self._prepared != start:
-            for lane in LANES:
+            for lane in self.terms.lanes:
                 for epoch in (start, start + self.terms.length):
                     self._seal(lane, epoch, make=True)
             self._prepared = start
@@ -163,6 +133,7 @@ class Keys:
             for name in lost:
                 del self._seals[name]
             self._prepared = None if lost else self._prepared
+            self._rows_deadline = self.terms.next_rows_deadline(self.now())
 
     def _end(self, info: KeyInfo, now: int) -> bool:
         with self._lock:
@@ -172,10 +143,13 @@ class Keys:
         return died
 
     def _excess(self, live: Sequence[KeyInfo]) -> list[KeyInfo]:
-        """The oldest keys beyond what the terms need: bounds what a clock that was set back lets live."""
+        """The oldest keys beyond what the terms need: bounds what a clock that was set back lets live.
+
+        Those that a hold keeps are not counted; the hold has a bound of its own.
+        """
         excess = []
         for lane in LANES:
-            mine = [info for info in live if info.lane == lane]
+            mine = [info for info in live if info.lane == lane and not self._is_held(info.start, info.length)]
             shortest = min((info.length for info in mine if info.length), default=self.terms.length)
             cap = ceil(self.terms.deadline(lane, 0) / min(shortest, self.terms.length)) + 2
             excess += mine[: max(len(mine) - cap, 0)]
@@ -189,29 +163,52 @@ class Keys:
         wall, uptime = self._clock(), self._uptime()
         before, self._seen = self._seen, (wall, uptime)
         if before and (wall - before[0]) - (uptime - before[1]) > self.terms.epoch:
-            self._hold_until = uptime + min(_HOLD, self.terms.epoch)
+            self._watch_until = uptime + min(_WATCH, self.terms.epoch)
             _log.warning("the clock leapt ahead by more than an epoch; keys overdue by it die in a while")
-        return self.held()
+        return self.leaping()
 
-    def held(self) -> bool:
+    def leaping(self) -> bool:
         """Whether destruction waits for a clock that leapt."""
-        return self._uptime() < self._hold_until
+        return self._uptime() < self._watch_until
+
+    def _is_held(self, start: int, length: int) -> bool:
+        """Whether a legal hold keeps an epoch now."""
+        return self.terms.holds(self.now()) and self.terms.held(start, length, 0) > 0
 
     def next_deadline(self) -> float:
-        """When the next key known has to die, in ms; infinity if there is none."""
+        """When the next key known has to die or rows may have to go, in ms; infinity before the first look."""
         with self._lock:
-            return min(self._deadlines.values(), default=float("inf"))
+            return min([self._rows_deadline, *self._deadlines.values()])
 
-    def dead_lanes(self, epoch: int, live: Mapping[_Name, KeyInfo], gone: Set[_Name]) -> list[str]:
+    def dead_lanes(self, epoch: int, live: _Live, gone: _Gone) -> list[str]:
         """The lanes of an epoch that nobody may read any more; a lost key's epoch lives on to its limit."""
-        now, held = self.now(), self.held()
+        now, leaping = self.now(), self.leaping()
 
         def dead(lane: str) -> bool:
             info = live.get((lane, epoch))
-            limit = self.deadline(info) if info else self.terms.deadline(lane, epoch)
-            return (lane, epoch) in gone or (now >= limit and not held)
+            limit = self.deadline(info) if info else self._limit(epoch, self.terms.deadline(lane, epoch))
+            return (lane, epoch) in gone or (now >= limit and not leaping)
 
         return [lane for lane in LANES if dead(lane)]
+
+    def has_dead_rows(self, epoch: int, live: _Live, gone: _Gone) -> bool:
+        """Whether an epoch's rows have to go: with their last key, or at their limit where no key is made.
+
+        What their keys promised of old holds for rows too.
+        """
+        if self.leaping() or self._is_held(epoch, self.terms.length):
+            return False
+        if lanes := self.terms.lanes:
+            return set(lanes) <= set(self.dead_lanes(epoch, live, gone))
+        graves = [gone[lane, epoch].deadline for lane in LANES if (lane, epoch) in gone]
+        return self.now() >= min(self.rows_deadline(epoch), max(graves, default=float("inf")))
+
+    def rows_deadline(self, epoch: int) -> int:
+        """When the rows of an epoch have to go, by the terms in force."""
+        return self._limit(epoch, self.terms.rows_deadline(epoch))
+
+    def _limit(self, epoch: int, deadline: int) -> int:
+        return self.terms.held(epoch, self.terms.length, deadline)
 
     def census(self) -> tuple[dict[_Name, KeyInfo], dict[_Name, Tombstone]]:
         """Live keys and tombstones by (lane, epoch start)."""

@@ -20,6 +20,17 @@ _STEP = 0.1  # seconds a purge waits for readers before it lets go and tries aga
 _TRIES = 20
 _IN_THE_WAY = ("55P03", "57014")  # lock_timeout, statement_timeout
 
+COLUMNS: Final = {
+    "at": "int8", "address": "bytea", "network": "bytea", "method": "text", "route": "text", "status": "int8",
+    "duration": "int8", "path": "bytea", "browser": "text", "system": "text", "device": "text", "country": "text",
+    "asn": "int8", "site": "text", "dropped": "int8",
+}  # fmt: skip
+"""Of a row, in the order of `Row`."""
+# Of version 2. All partitions get them at once and no row is rewritten; what an older version still writes fits.
+_MORE: Final = (
+    "alter table log add path bytea, add browser text, add system text, add device text, add country text,"
+    " add asn bigint, add site text, add dropped bigint not null default 0"
+)
 _TABLES = Part(
     "log",
     (
@@ -27,11 +38,13 @@ _TABLES = Part(
         """create table log (id bigint not null default nextval('log_id'), epoch bigint not null, at bigint not null,
         address bytea, network bytea, method text, route text, status bigint, duration bigint)
         partition by list (epoch)""",
+        _MORE,
         "create index on log (at, id)",
         "create table epoch (start bigint primary key, address boolean not null, network boolean not null)",
         CREATE,
         "create table lease (id integer primary key check (id = 1), owner text not null, until bigint not null)",
     ),
+    {2: (_MORE,)},
 )
 _ENTER: Final = (
     "insert into epoch values (%s, %s, %s) on conflict (start) do update set"

@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from privacymw.errors import StoreError
-from privacymw.store.base import LANES, Batch, Epoch, Query, Row
+from privacymw.store.base import LANES, SEALED, Batch, Epoch, Query, Row
 from privacymw.store.decisions import Decision
-from privacymw.store.partitions import Partitions, about
+from privacymw.store.filters import conditions
+from privacymw.store.partitions import COLUMNS, Partitions, about
 from privacymw.store.postgresql_decisions import PostgresqlDecisions
 from privacymw.store.server import SCHEMA, ServerError
 
@@ -21,20 +22,20 @@ _PAGE = 2000  # rows read at once
 _BLOCKS = 100  # of the table, whose tokens are taken out in one transaction: a few thousand rows
 _NO_PARTITION, _NO_TABLE = "23514", "42P01"
 
-_COPY: Final = "copy log (epoch, at, address, network, method, route, status, duration) from stdin (format binary)"
-_TYPES: Final = ("int8", "int8", "bytea", "bytea", "text", "text", "int8", "int8")
+_COPY: Final = f"copy log (epoch, {', '.join(COLUMNS)}) from stdin (format binary)"
+_TYPES: Final = ("int8", *COLUMNS.values())
 _READ: Final = (
-    "select at, address, network, method, route, status, duration, id from {log}"
+    "select {columns}, id from {log}"
     " where (at, id) {beyond} (%s, %s) and {where} order by at {order}, id {order} limit {page}"
-)
+).replace("{columns}", ", ".join(COLUMNS))
 _FORGET: Final = (
-    "update {log} set {lane} = null where {lane} is not null"
+    "update {log} set {nothing} where ({has})"
     " and ctid >= format('(%%s,0)', %s::int)::tid and ctid < format('(%%s,0)', %s::int)::tid"
 )
 _FORGOTTEN: Final = "update epoch set {lane} = false where start = {epoch}"
 _SCAN: Final = (
-    "select exists(select from {log}, unnest(array[address, network, textsend(method), textsend(route)]) as held"
-    " where position(%s::bytea in held) > 0)"
+    "select exists(select from {log}, unnest(array[address, network, path, textsend(method), textsend(route),"
+    " textsend(browser), textsend(system), textsend(site)]) as held where position(%s::bytea in held) > 0)"
 )
 _SCAN_NOTES: Final = (
     "select exists(select from decision, unnest(array[receipt, textsend(answers), textsend(signals)]) as held"
@@ -115,8 +116,7 @@ class PostgresqlStore:
         return bool(status and status[0] == "committed")
 
     def _enter(self, batch: Batch) -> None:
-        lanes = tuple(any(row[1 + place] for row in batch.rows) for place in range(len(LANES)))
-        self._partitions.make(batch.epoch, lanes)
+        self._partitions.make(batch.epoch, batch.lanes)
 
     def prepare(self, epoch: int) -> None:
         """Make the partition of an epoch ahead."""
@@ -169,16 +169,18 @@ class PostgresqlStore:
 
     def forget(self, epoch: int, lane: str) -> Iterator[None]:
         """Take one lane's tokens out; changed rows go to the table's end, so one pass sees each of them."""
-        from psycopg.sql import Identifier
+        from psycopg.sql import SQL, Identifier
 
-        column = Identifier(LANES[LANES.index(lane)])
+        columns = [Identifier(column) for column in SEALED[lane]]
+        nothing = SQL(", ").join([SQL("{} = null").format(column) for column in columns])
+        has = SQL(" or ").join([SQL("{} is not null").format(column) for column in columns])
         for first in range(0, self._partitions.blocks(epoch), _BLOCKS):
             with self._server.writing() as db:
-                db.execute(about(_FORGET, epoch, lane=column), (first, first + _BLOCKS))
+                db.execute(about(_FORGET, epoch, nothing=nothing, has=has), (first, first + _BLOCKS))
             yield
         self._partitions.known.clear()
         with self._server.writing() as db:
-            db.execute(about(_FORGOTTEN, epoch, lane=column))
+            db.execute(about(_FORGOTTEN, epoch, lane=Identifier(lane)))
         yield
 
     def purge(self, epoch: int) -> Iterator[None]:
@@ -262,13 +264,10 @@ def _conditions(epoch: int, query: Query) -> tuple["Composed", list[object]]:
     """The where clause and its values; values are bound, never written into the text."""
     from psycopg.sql import SQL, Identifier
 
-    parts: list[tuple[Composed, object]] = []
-    if query.since is not None:
-        parts.append((SQL("at >= %s").format(), query.since))
-    if query.until is not None:
-        parts.append((SQL("at < %s").format(), query.until))
-    if query.statuses:
-        parts.append((SQL("status = any(%s)").format(), list(query.statuses)))
+    parts: list[tuple[Composed, Sequence[object]]] = [
+        (SQL(text).format(), values) for text, values in conditions(query, "%s")
+    ]
     if query.tokens is not None:
-        parts += [(SQL("{} = %s").format(Identifier(lane)), token) for lane, token in query.tokens[epoch].items()]
-    return SQL(" and ").join([SQL("true"), *(text for text, _ in parts)]), [value for _, value in parts]
+        parts += [(SQL("{} = %s").format(Identifier(lane)), (token,)) for lane, token in query.tokens[epoch].items()]
+    texts = SQL(" and ").join([SQL("true"), *(text for text, _ in parts)])
+    return texts, [value for _, values in parts for value in values]

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from privacymw.address import network, network_text, unpack, wanted
-from privacymw.store.base import Query, Store
+from privacymw.store.base import Query, Row, Store
 from privacymw.store.keys import Keys
 from privacymw.store.retention import sweep
 
 
 class Entry(NamedTuple):
-    """One request as a person reads it; `address` and `network` are text, None if not known any more.
+    """One request as a person reads it; `address`, `network` and `path` are text, None if not known any more.
 
-    `when` is Unix time in seconds, `duration` seconds.
+    `when` is Unix time in seconds, `duration` seconds; the rest is as in `Row`.
     """
 
     when: float
@@ -23,6 +23,14 @@ class Entry(NamedTuple):
     route: str
     status: int
     duration: float
+    path: str | None = None
+    browser: str | None = None
+    system: str | None = None
+    device: str | None = None
+    country: str | None = None
+    asn: int | None = None
+    site: str | None = None
+    dropped: int = 0
 
     def __repr__(self) -> str:
         return f"Entry(when={self.when}, address=<hidden>, method={self.method!r}, status={self.status})"
@@ -60,24 +68,34 @@ class Reader:
         """
         asked = _wanted(address, network)
         query = Query(
-            since=None if since is None else round(since * 1000),
-            until=None if until is None else round(until * 1000),
+            since=_ms(since),
+            until=_ms(until),
             statuses=tuple(statuses),
             tokens=self._tokens(asked) if asked else None,
             limit=limit,
         )
         for epoch, row in self.store.read(query):
-            net = self._open("network", epoch, row.network)
-            client = self._open("address", epoch, row.address)
-            yield Entry(
-                row.when / 1000,
-                unpack(client) if client else None,
-                network_text(net) if net else None,
-                row.method,
-                row.route,
-                row.status,
-                row.duration / 1_000_000,
-            )
+            yield self._entry(epoch, row)
+
+    def _entry(self, epoch: int, row: Row) -> Entry:
+        net = self._open("network", epoch, row.network)
+        client = self._open("address", epoch, row.address)
+        seal = self.keys.opening("address", epoch) if row.path else None
+        return Entry(
+            row.when / 1000,
+            unpack(client) if client else None,
+            network_text(net) if net else None,
+            row.method,
+            row.route,
+            row.status,
+            row.duration / 1_000_000,
+            seal.open_path(row.path) if seal and row.path else None,
+            *row[8:],
+        )
+
+    def missing(self, *, since: float | None = None, until: float | None = None) -> int:
+        """How many requests of a time (Unix seconds) are missing in the log, as its rows tell."""
+        return sum(row.dropped for _, row in self.store.read(Query(_ms(since), _ms(until), losses=True)))
 
     def _open(self, lane: str, epoch: int, token: bytes | None) -> bytes | None:
         seal = self.keys.opening(lane, epoch) if token else None
@@ -97,6 +115,10 @@ class Reader:
         for _ in sweep(self.store, self.keys):
             time.sleep(0.002)  # the site's writers get their turn
         return died
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _wanted(client: str | None, net: str | None) -> dict[str, bytes]:

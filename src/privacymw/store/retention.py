@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from privacymw.errors import StoreError
-from privacymw.store.base import LANES, Store
+from privacymw.store.base import Store
 from privacymw.store.keys import Keys
 from privacymw.store.server import ServerError
 
@@ -23,12 +23,11 @@ def sweep(store: Store, keys: Keys, decisions: int | None = None) -> Iterator[No
     live, gone = keys.census()
     touched = False
     for epoch in store.epochs():
-        dead = keys.dead_lanes(epoch.start, live, gone.keys())
-        if len(dead) == len(LANES):
+        if keys.has_dead_rows(epoch.start, live, gone):
             touched = True
             yield from store.purge(epoch.start)
             continue
-        for lane in set(dead).intersection(epoch.lanes):
+        for lane in set(keys.dead_lanes(epoch.start, live, gone)).intersection(epoch.lanes):
             touched = True
             yield from store.forget(epoch.start, lane)
     now = keys.now() // 1000
@@ -56,6 +55,7 @@ class Retention:
         self._next_round = 0
         self._due = True
         self._steps: Iterator[None] | None = None
+        self._leased = ("", 0)  # as whom, until when; a child of the process is somebody else
 
     def begin(self) -> None:
         """Before the first request: what is overdue dies now; StoreError if it cannot.
@@ -94,14 +94,23 @@ class Retention:
             time.sleep(min(3 * (time.monotonic() - begun), seconds))
 
     def _begin_sweep(self, owner: str) -> None:
-        self._due = False
+        self._due, now = False, self._keys.now()
         try:
-            leased = self._store.lease(owner, self._keys.now(), _LEASE)
+            leased = self._store.lease(owner, now, _LEASE)
         except ServerError:
             self._due = True
             raise
         if leased:
+            self._leased = (owner, now + _LEASE)
             self._steps = sweep(self._store, self._keys, self._decisions)
+        else:  # somebody sweeps, or was killed while he did
+            self._next_round = min(self._next_round, now + _LEASE)
+
+    def close(self, owner: str) -> None:
+        """Let others sweep: a site that starts again need not wait for a lease of its own to end."""
+        now, (holder, until) = self._keys.now(), self._leased
+        if owner == holder and now < until:
+            self._store.lease(owner, now, 0)
 
     def _step(self) -> None:
         steps, self._steps = self._steps, None

@@ -7,7 +7,7 @@ import contextlib
 import select
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from privacymw.errors import StoreError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "privacymw"
 LOCK: Final = 0x70726976  # "priv": our advisory lock, around everything that makes or ends a table
-VERSION: Final = "privacymw 1"
+_VERSION: Final = "privacymw {}"
 _OLDEST: Final = 140000  # DETACH CONCURRENTLY came with PostgreSQL 14
 _PAUSES: Final = (0.2, 2.0)  # seconds between two tries to connect, doubling
 _MISSING: Final = ("42P01", "3F000")  # a table, a schema: dropped by hand, they are made with the next connection
@@ -57,10 +57,18 @@ class ServerError(StoreError):
 
 
 class Part(NamedTuple):
-    """Tables that are made together: the first is looked for, and bears the version."""
+    """Tables that are made together: the first is looked for, and bears the version, in a comment.
+
+    `steps` are what makes of the tables of each version's predecessor that version's; the last is today's.
+    """
 
     marker: str
     statements: Sequence[str]
+    steps: Mapping[int, Sequence[str]] = {}
+
+    @property
+    def version(self) -> int:
+        return max(self.steps, default=1)
 
 
 class Server:
@@ -160,15 +168,23 @@ class Server:
                     f"{self.shown}: there is no log. Was the site started, and with this PRIVACYMW_STORE?"
                 )
             self._make(db)
-        elif version > VERSION:
-            raise ServerError(f"{self.shown}: made by a newer privacymw ({version}; this one reads {VERSION})")
+        elif version > self._part.version:
+            raise ServerError(
+                f"{self.shown}: made by a newer privacymw (format {version}, this one reads {self._part.version})"
+            )
+        elif version < self._part.version:
+            self._upgrade(db)
 
-    def _version(self, db: "Connection") -> str | None:
+    def _version(self, db: "Connection") -> int | None:
+        """Of the tables, None where there are none; what somebody else has written there is none of ours."""
         found = db.execute(
             "select coalesce(obj_description(to_regclass(%s), 'pg_class'), '') where to_regclass(%s) is not null",
             [f"{SCHEMA}.{self._part.marker}"] * 2,
         ).fetchone()
-        return str(found[0]) if found else None
+        if not found:
+            return None
+        number = str(found[0]).removeprefix(_VERSION.format(""))
+        return int(number) if number.isdecimal() else 1
 
     def _make(self, db: "Connection") -> None:
         """The schema and the tables; of several machines one makes them."""
@@ -178,8 +194,25 @@ class Server:
             if here is None or not here[0]:  # `if not exists` asks for the right to make it even where it exists
                 db.execute(f"create schema {SCHEMA}")
             if self._version(db) is None:
-                for statement in (*self._part.statements, f"comment on table {self._part.marker} is '{VERSION}'"):
-                    db.execute(statement.encode())
+                self._run(db, self._part.statements)
+
+    def _upgrade(self, db: "Connection") -> None:
+        """Older tables become today's, for all machines at once; a reader in the way is waited for elsewhere."""
+        import psycopg
+
+        try:
+            with db.transaction():
+                db.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+                before = self._version(db) or 0
+                missing = [step for step in sorted(self._part.steps) if step > before]
+                self._run(db, [statement for step in missing for statement in self._part.steps[step]])
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+            raise ServerError(f"{self.shown}: older tables wait for a reader to be extended", away=True) from None
+
+    def _run(self, db: "Connection", statements: Sequence[str]) -> None:
+        version = _VERSION.format(self._part.version)
+        for statement in (*statements, f"comment on table {self._part.marker} is '{version}'"):
+            db.execute(statement.encode())
 
     def _ask_time(self, db: "Connection") -> None:
         found = db.execute(_CLOCK).fetchone()

@@ -10,11 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privacymw.store.base import LANES, Batch, Epoch, Query, Row
+from privacymw.store.base import LANES, SEALED, Batch, Epoch, Query, Row
 from privacymw.store.decisions import Decision
 from privacymw.store.files import search
+from privacymw.store.filters import Condition, conditions
 from privacymw.store.sqlite_decisions import SqliteDecisions
 from privacymw.store.sqlite_file import SqliteFile
+from privacymw.store.sqlite_tables import COLUMNS, make_log
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,28 +29,21 @@ _PAGE = 2000  # rows read at once
 _TRIM_STEPS = 25
 _PATIENCE = 0.1  # seconds a writer waits for another process; longer, and the next drain would be late
 
-_CREATE_LOG = (
-    "create table if not exists {log} (id integer primary key, epoch integer not null, at integer not null,"
-    " address blob, network blob, method text, route text, status integer, duration integer)"
-)
 _ENTER = (
     "insert into epoch values (?, ?, ?, ?) on conflict (start) do update set"
     " address = max(address, excluded.address), network = max(network, excluded.network)"
 )
-_INSERT = "insert into {log} (epoch, at, address, network, method, route, status, duration) values "
-_VALUES = "(?,?,?,?,?,?,?,?)"
+_COLUMNS = 1 + len(COLUMNS)
+_INSERT = "insert into {log} (epoch, {columns}) values ".replace("{columns}", ", ".join(COLUMNS))
+_VALUES = f"({','.join('?' * _COLUMNS)})"
 _LIMIT_VARIABLES = 9  # SQLITE_LIMIT_VARIABLE_NUMBER of sqlite3, which is not imported yet
-_COLUMNS = _VALUES.count("?")
 _CUT_EPOCH = "delete from {log} where id in (select id from {log} where epoch = ? limit ?)"
 _CUT_OLDEST = "delete from {log} where id in (select id from {log} order by id limit ?)"
-_NEXT_TOKENS = (
-    "select max(id) from (select id from {log} where id > ? and epoch = ? and {lane} is not null order by id limit ?)"
-)
-_FORGET = "update {log} set {lane} = null where id > ? and id <= ? and epoch = ?"
+_NEXT_TOKENS = "select max(id) from (select id from {log} where id > ? and epoch = ? and {has} order by id limit ?)"
+_FORGET = "update {log} set {nothing} where id > ? and id <= ? and epoch = ?"
 _FORGOTTEN = "update epoch set {lane} = 0 where start = ?"
-_READ = (
-    "select id, epoch, at, address, network, method, route, status, duration from {log}"
-    " where id {beyond} ? and {where} order by id {order} limit ?"
+_READ = ("select id, epoch, {columns} from {log} where id {beyond} ? and {where} order by id {order} limit ?").replace(
+    "{columns}", ", ".join(COLUMNS)
 )
 
 
@@ -97,14 +92,14 @@ class SqliteStore:
 
     def _enter(self, batch: Batch) -> str:
         """The table of the batch's epoch; remembered, so that after another's purge a write fails once."""
-        lanes = tuple(any(row[1 + place] for row in batch.rows) for place in range(len(LANES)))
+        lanes = batch.lanes
         with self._file.using():  # a file that was moved away is noticed here
             if known := self._file.known.get((batch.epoch, lanes)):
                 return known
         with self._file.writing() as db:
             db.execute(_ENTER, (batch.epoch, f"log_{batch.epoch // _HOUR}", *lanes))
             log = self._log_of(db, batch.epoch)
-            db.execute(_CREATE_LOG.format(log=log))
+            make_log(db, log)
             self._variables = db.getlimit(_LIMIT_VARIABLES)
         self._file.known[batch.epoch, lanes] = log
         return log
@@ -164,16 +159,17 @@ class SqliteStore:
             yield
 
     def _forget_some(self, epoch: int, lane: str, last: int) -> int | None:
-        column = LANES[LANES.index(lane)]
+        has = " or ".join(f"{column} is not null" for column in SEALED[lane])
+        nothing = ", ".join(f"{column} = null" for column in SEALED[lane])
         self._file.known.clear()
         with self._file.writing() as db:
             if log := self._log_of(db, epoch):
                 some = (last, epoch, _CUT)
-                upto = db.execute(_NEXT_TOKENS.format(log=log, lane=column), some).fetchone()[0]
+                upto = db.execute(_NEXT_TOKENS.format(log=log, has=f"({has})"), some).fetchone()[0]
                 if upto is not None:
-                    db.execute(_FORGET.format(log=log, lane=column), (last, upto, epoch))
+                    db.execute(_FORGET.format(log=log, nothing=nothing), (last, upto, epoch))
                     return int(upto)
-                db.execute(_FORGOTTEN.format(lane=column), (epoch,))
+                db.execute(_FORGOTTEN.format(lane=lane), (epoch,))
         return None
 
     def purge(self, epoch: int) -> Iterator[None]:
@@ -274,14 +270,7 @@ class SqliteStore:
 
 def _conditions(epochs: Sequence[int], query: Query) -> tuple[str, list[object]]:
     """The where clause and its values; values are bound, never written into the text."""
-    parts: list[tuple[str, Sequence[object]]] = [("1", ())]
-    if query.since is not None:
-        parts.append(("at >= ?", (query.since,)))
-    if query.until is not None:
-        parts.append(("at < ?", (query.until,)))
-    if query.statuses:
-        marks = ",".join("?" * len(query.statuses))
-        parts.append((f"status in ({marks})", tuple(query.statuses)))
+    parts: list[Condition] = [("1", ()), *conditions(query, "?")]
     if query.tokens is not None:
         lanes = [lane for lane in LANES if any(lane in query.tokens[start] for start in epochs)]
         each = " and ".join(["epoch = ?", *(f"{lane} is ?" for lane in lanes)])

@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING
 from privacymw.errors import StoreError
 from privacymw.store.files import private_folder, unusable
 from privacymw.store.fork import watch
+from privacymw.store.sqlite_tables import VERSION, make
 
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 1
 PRAGMAS = (
     "journal_mode=wal",
     "synchronous=normal",
     "secure_delete=on",
     "temp_store=memory",
     "wal_autocheckpoint=400",  # pages; the default of 1000 made a writer wait 20 ms beside a purge, this 4
-)
-_SCHEMA = (
-    """create table if not exists epoch (
-        start integer primary key, log text not null, address integer not null, network integer not null)""",
-    "create table if not exists lease (id integer primary key check (id = 1), owner text, until integer)",
-    f"pragma user_version={VERSION}",
 )
 
 
@@ -108,8 +102,8 @@ class SqliteFile:
         try:
             for pragma in PRAGMAS:
                 db.execute(f"pragma {pragma}").fetchall()
-            for statement in _SCHEMA if version < VERSION else ():
-                db.execute(statement)
+            if version < VERSION:
+                make(db)
         except sqlite3.OperationalError as error:
             if "readonly" in str(error):
                 raise unusable(self.path, error) from error

@@ -58,17 +58,24 @@ class Writer:
 
     def renew(self) -> None:
         """Forget what belongs to the process before a fork: its parent stores that."""
-        self.backlog.give_up()
+        self.backlog.renew()
         self.notes.renew()
-        self.backlog.stored = self.backlog.failed = self.sealer.unsealed = self.trimmed = 0
+        self.sealer.unsealed = self.sealer.lost = self.trimmed = 0
         self.heartbeat = self._new_heartbeat()
 
-    def turn(self, events: Iterable[Event], dropped: int, *, now: bool = False) -> None:
-        """Seal the events at once; then whatever is due. `dropped` is told, `now` tries the store at once."""
+    def warm(self) -> None:
+        """Before the first turn of a thread: loads what would make it late."""
+        self._try("browsers", self.sealer.details.warm)
+
+    def turn(self, events: Iterable[Event], drops: Callable[[], int], *, now: bool = False) -> None:
+        """Seal the events at once; then whatever is due. `drops` are told in rows, `now` tries the store at once."""
+        self._try("places", self.sealer.details.look)
         self._try("seal", lambda: self.backlog.add(self.sealer.seal(events)))
         self._try("keys", self.retention.destroy)
         self._try("next keys", self.retention.prepare)
-        self._try("store", lambda: self.backlog.write(self.sealer.current, now=now))
+        dropped = drops()
+        lost = dropped + self.sealer.lost
+        self._try("store", lambda: self.backlog.write(self.sealer.current, lost=lost, now=now))
         self._try("decisions", lambda: self.notes.write(now=now))
         self._try("sweep", lambda: self.retention.work(self.heartbeat.owner, _SWEEP))
         if self.heartbeat.due():
@@ -81,6 +88,7 @@ class Writer:
             _log.warning("%d rows of the diagnostics log could not be stored before the end", lost)
         if lost := self.notes.give_up():
             _log.warning("%d records of decisions could not be stored before the end", lost)
+        self._try("lease", lambda: self.retention.close(self.heartbeat.owner))
         self._try("heartbeat", lambda: self._beat(dropped, closed=True))
         self._try("close", self._store.close)
 
@@ -89,7 +97,7 @@ class Writer:
         return {
             "stored": self.backlog.stored,
             "waiting": self.backlog.waiting,
-            "dropped": dropped,
+            "dropped": dropped + self.sealer.lost,
             "failed": self.backlog.failed,
             "unsealed": self.sealer.unsealed,
             "trimmed": self.trimmed,
