@@ -190,6 +190,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "link-slips": {"outside": replaced(b"<h1>about</h1>", PARTNER.encode())},
     "page-encoded": {"app": with_page("/about", **GZIPPED)},
     "leaving-page": {"outside": replaced(b"partner.example", b"elsewhere", "/privacy/leaving")},
+    "mail-unannounced": {"outside": replaced(b"<h1>about</h1>", b'<a href="mailto:a@portal.example">a</a>')},
     "link-unannounced": {"outbound_mode": "off"},
     "redirect-leaves": {"app": linking("/go", Page(headers=(("Location", "https://partner.example/"),), status=302))},
     "form-leaves": {"app": with_page("/about", body='<form method="post" action="https://partner.example/"></form>')},

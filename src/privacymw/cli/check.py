@@ -60,7 +60,7 @@ def _setting(target: str, folder: Path) -> Setting:
         SettingsError: they cannot be obeyed.
     """
     from privacymw.logplace import keys_apart
-    from privacymw.startup import Policy
+    from privacymw.policies import Policy
 
     site = Policy.from_env().site
     notes, environ = [], dict(os.environ)
