@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from privacymw.evidence import addresses, choices, confidential, cookies, headers, outbound, security, signals
+from privacymw.evidence import addresses, choices, confidential, cookies, headers, outbound, public, security, signals
 from privacymw.evidence.claim import Sentence
 from privacymw.evidence.probe import Probe
 from privacymw.evidence.verdict import Seen, Verdict, unseen
@@ -40,10 +40,19 @@ EVIDENCE: Final[Mapping[str, Evidence]] = {
     "addresses.hold": addresses.hold,
     "addresses.skip": addresses.skip,
     "addresses.size": addresses.size,
+    "addresses.evidence": public.page,
     "addresses.keys": addresses.keys,
     "addresses.masked": addresses.masked,
     "addresses.counted": addresses.counted,
     "outbound.mode": outbound.mode,
+    "outbound.interstitial": outbound.of_paths,
+    "outbound.annotate": outbound.of_paths,
+    "outbound.off": outbound.of_paths,
+    "outbound.exempt": outbound.exempt,
+    "outbound.blocked": outbound.blocked,
+    "outbound.redirects": outbound.redirects,
+    "mail.links": outbound.mail,
+    "mail.personal": outbound.personal,
     "outbound.scope": outbound.scope,
     "outbound.remember": outbound.remember,
     "outbound.trusted": outbound.trusted,
