@@ -11,7 +11,7 @@ from privacymw.store.decisions import Decision
 from privacymw.store.filters import conditions
 from privacymw.store.partitions import COLUMNS, Partitions, about
 from privacymw.store.postgresql_decisions import PostgresqlDecisions
-from privacymw.store.server import SCHEMA, ServerError
+from privacymw.store.server import SCHEMA, NewerFormat, ServerError
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed
@@ -54,7 +54,8 @@ class PostgresqlStore:
     Args:
         url: a libpq URL.
         max_bytes: size cap; the oldest epochs go first.
-        create: make the tables if they are not there, and start even while the server is away.
+        create: make the tables if they are not there, and start even while the server is away or holds the tables
+            of a newer version.
 
     Raises:
         StoreError: psycopg is missing, or the server refuses us; without `create` also if it is away.
@@ -70,7 +71,7 @@ class PostgresqlStore:
             with self._server.using():
                 pass
         except ServerError as error:
-            if not (error.away and create):
+            if not create or not (error.away or isinstance(error, NewerFormat)):
                 raise
         self.close()  # a server may fork next
 

@@ -57,7 +57,8 @@ class SqliteStore:
         patience: seconds to wait for another process's transaction.
 
     Raises:
-        StoreError: the file or folder cannot be made, opened or written, or comes from a newer version.
+        StoreError: the folder cannot be made or written; without `create`, there is no file. A file that cannot
+            be used is told by each call.
     """
 
     def __init__(
@@ -99,14 +100,16 @@ class SqliteStore:
         with self._file.writing() as db:
             db.execute(_ENTER, (batch.epoch, f"log_{batch.epoch // _HOUR}", *lanes))
             log = self._log_of(db, batch.epoch)
-            make_log(db, log)
             self._variables = db.getlimit(_LIMIT_VARIABLES)
         self._file.known[batch.epoch, lanes] = log
         return log
 
     @staticmethod
     def _log_of(db: "sqlite3.Connection", epoch: int) -> str:
+        """The table of an epoch, which is there: made anew where somebody dropped it by hand."""
         found = db.execute("select log from epoch where start = ?", (epoch,)).fetchone()
+        if found:
+            make_log(db, found[0])
         return str(found[0]) if found else ""
 
     def epochs(self) -> list[Epoch]:
@@ -213,6 +216,7 @@ class SqliteStore:
             oldest = db.execute("select log from epoch order by start limit 1").fetchone()
             if not oldest:
                 return 0
+            make_log(db, oldest[0])
             cut = db.execute(_CUT_OLDEST.format(log=oldest[0]), (_CUT,)).rowcount
             if not cut:
                 self._file.known.clear()
@@ -251,9 +255,8 @@ class SqliteStore:
 
     def scan_for(self, needles: Sequence[bytes]) -> set[bytes]:
         """Which byte strings are in the file, its write-ahead log or its shared memory."""
-        with self._file.using():
-            mine = {self.path.name, f"{self.path.name}-wal", f"{self.path.name}-shm"}
-            return {needle for path, needle in search(self.path.parent, needles) if path.name in mine}
+        mine = {self.path.name, f"{self.path.name}-wal", f"{self.path.name}-shm"}
+        return {needle for path, needle in search(self.path.parent, needles) if path.name in mine}
 
     def health(self) -> dict[str, object]:
         """Size in bytes and its cap, number of epochs, and the settings the promises rest on."""
