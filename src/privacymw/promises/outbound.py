@@ -228,7 +228,8 @@ class _Keeper(Keeper):
         if page is None:
             return headers
         if exchange.method != "HEAD":
-            rewriter = Rewriter(self._decider(exchange, links, mode), charset=page.charset)
+            decide = self._decider(exchange, links, mode)
+            rewriter = Rewriter(decide, charset=page.charset, passes_own=True)
             links.rewriter = weakref.proxy(rewriter)  # which leads back to the links, and so to the exchange
             exchange.transform = answers.transform(rewriter, page.coding, self._count)
             exchange.whole = answers.whole(headers)

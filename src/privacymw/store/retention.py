@@ -57,6 +57,8 @@ class Retention:
         self._sweep_at = 0.0  # by the uptime
         self._steps: Iterator[None] | None = None
         self._leased = ("", 0)  # as whom, until when; a child of the process is somebody else
+        self.swept: float | None = None
+        """When this process last looked for what has to go, to the end; Unix seconds."""
 
     def begin(self) -> None:
         """Before the first request: what is overdue dies now; StoreError if it cannot.
@@ -122,9 +124,12 @@ class Retention:
     def _step(self) -> None:
         steps, self._steps = self._steps, None
         if steps:
-            with suppress(StopIteration):
+            try:
                 next(steps)
-                self._steps = steps
+            except StopIteration:
+                self.swept = self._keys.now() / 1000
+                return
+            self._steps = steps
 
     def pause(self, most: float) -> float:
         """Seconds until the next key is due, `most` at most."""

@@ -113,6 +113,7 @@ class Writer:
 
     def _beat(self, dropped: int, *, closed: bool = False) -> None:
         facts: dict[str, Any] = {**self.counts(dropped), "troubles": sorted(self._troubles), "store": None}
+        facts["swept"] = self.retention.swept
         self._try("facts", lambda: facts.update(store=self._store.health()))
         self.heartbeat.beat(facts, when=self._clock(), closed=closed)
 
