@@ -15,6 +15,7 @@
 | uWSGI: without threads, with, lazy; its own fork | here |
 | the interpreter ends | test_journal: the_end_of_a_process_stores_what_waits |
 | a burst over the queue | test_journal: a_full_queue_drops_the_newest_and_counts |
+| the memory of a worker | test_memory |
 | the site is down for longer than the retention | test_journal: a_site_that_was_down...; under a server: here |
 """
 
@@ -388,7 +389,7 @@ def log_as_nobody(folder: Path, ended: Any, results: Any) -> None:
     logging.getLogger("privacymw.store").addHandler(handler)
     journal = open_journal(open_store(f"sqlite:///{folder}/log.sqlite"), open_keys(folder / "keys", TERMS), data=folder)
     while not ended.wait(0.05):
-        journal.put((int(time.time() * 1000), pack(SEEN), "GET", "/x", 200, 1))
+        journal.put((int(time.time() * 1000), pack(SEEN), "GET", "/x", 200, 1, "", "", ""))
     journal.close()
     results.put((lines, journal.counts()))
 

@@ -254,4 +254,7 @@ class Exchange:
         elif not self.status:
             self.status = CLIENT_CLOSED
         self.pipeline.finish(self, outcome)
-        self.asked.clear()  # what is in it may refer to the exchange: no cycle is left to the garbage collector
+        # What is in these may refer to the exchange: no cycle is left, which would keep an address until the next
+        # run of the garbage collector.
+        self.asked.clear()
+        self.transform = self.whole = None

@@ -1,5 +1,6 @@
 """Outside links: what leaves the site goes through a page that says so, or says it in the text."""
 
+import weakref
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
@@ -230,8 +231,9 @@ class _Keeper(Keeper):
             return headers
         if exchange.method != "HEAD":
             decide = self._decider(exchange, links, mode)
-            links.rewriter = Rewriter(decide, charset=page.charset, passes_own=True)
-            exchange.transform = answers.transform(links.rewriter, page.coding, self._count)
+            rewriter = Rewriter(decide, charset=page.charset, passes_own=True)
+            links.rewriter = weakref.proxy(rewriter)  # which leads back to the links, and so to the exchange
+            exchange.transform = answers.transform(rewriter, page.coding, self._count)
             exchange.whole = answers.whole(headers)
         headers = answers.described(headers)
         # Of an answer with a mode of its own none is confirmed: what the next one will say is not known.

@@ -1,4 +1,4 @@
-"""One turn of the writer: seal, keep deadlines, write, sweep, give a sign of life; none stops another."""
+"""One turn of the writer: seal, scrub, keep deadlines, write, sweep, give a sign of life; none stops another."""
 
 import logging
 import time
@@ -10,6 +10,7 @@ from privacymw.store.decisions import Notes
 from privacymw.store.events import Event, Sealer
 from privacymw.store.heartbeat import Heartbeat
 from privacymw.store.retention import Retention
+from privacymw.store.scrub import Scrubber
 
 _SWEEP = 0.1  # seconds of sweeping in one turn
 _LATE = 2.0  # seconds after which it is told
@@ -51,6 +52,7 @@ class Writer:
         self.sealer, self.backlog, self.notes, self.retention = sealer, backlog, notes, retention
         self._new_heartbeat = heartbeat
         self._store, self._clock = store, clock
+        self._scrubber = Scrubber()
         self._troubles: dict[str, str] = {}  # what is in trouble, and the text of it
         self._told: dict[str, str] = {}  # a text that was logged, and of what
         self._late: dict[str, float] = {}  # since when
@@ -71,7 +73,11 @@ class Writer:
     def turn(self, events: Iterable[Event], drops: Callable[[], int], *, now: bool = False) -> None:
         """Seal the events at once; then whatever is due. `drops` are told in rows, `now` tries the store at once."""
         self._try("places", self.sealer.details.look)
-        self._try("seal", lambda: self.backlog.add(self.sealer.seal(events)))
+        taken = list(events)
+        count = len(taken)
+        self._try("seal", lambda: self.backlog.add(self.sealer.seal(taken)))
+        taken.clear()  # the last references to the addresses
+        self._try("scrub", lambda: self._scrubber.scrub(count))
         self._try("keys", self.retention.destroy)
         self._try("next keys", self.retention.prepare)
         dropped = drops()
