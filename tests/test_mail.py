@@ -101,9 +101,7 @@ def test_in_a_form_too(face: str) -> None:
 
 
 def test_what_is_taken_out_is_counted_without_it(face: str, tmp_path: Path) -> None:
-    site = portal(
-        face, page_of(f'<a href="{TO}?member_id=4711">'), data=str(tmp_path), addresses_mode="off", **FIELDS
-    )
+    site = portal(face, page_of(f'<a href="{TO}?member_id=4711">'), data=str(tmp_path), addresses_mode="off", **FIELDS)
     site.ask()
     site.started.pipeline.close()
     assert read_counts(tmp_path)["mail"] == {"links with personal values, which were taken out": 1}

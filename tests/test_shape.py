@@ -39,6 +39,7 @@ FLOORS: list[list[set[str]]] = [
             "links",
             "logs.",
             "mailto",
+            "notes",
             "page.",
             "registry",
             "settings",

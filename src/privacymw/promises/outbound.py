@@ -13,8 +13,10 @@ from privacymw.kinds import setting
 from privacymw.leaving import LeavingPage
 from privacymw.linkmodes import HEADER, MODES, LinkModes, check_modes
 from privacymw.links import Links, Rules
+from privacymw.notes import Note, Notes, check_notes
 from privacymw.policy import check_hosts
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Telling
+from privacymw.promises.outbound_told import of_hosts, of_links
 from privacymw.redirects import Redirects
 from privacymw.url import Classifier, Hosts
 from privacymw.words import N_
@@ -54,6 +56,11 @@ class Outbound(Promise, frozen=True, kw_only=True):
         setting("Hosts to which your app may redirect, such as the one where people sign in.", "list",
                 check=check_hosts, example="login.example.com"),
     ] = ()  # fmt: skip
+    notes: Annotated[
+        tuple[Note, ...],
+        setting("What you say of a destination on the page before it: host, kinds, text.", "tables",
+                check=check_notes, example='[{host = "*.lab.example", kinds = ["health", "contract"]}]'),
+    ] = ()  # fmt: skip
 
     @property
     def modes(self) -> frozenset[str]:
@@ -72,86 +79,15 @@ class Outbound(Promise, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, mode=_stepped_down(self.mode), paths=paths)
 
     def section(self, telling: Telling) -> Section | None:
-        sentences = [*self._of_links(), *self._of_hosts()]
+        sentences = [*of_links(self), *of_hosts(self, telling.name)]
         if not sentences:
             return None
         text = N_("We do not answer for the content or the security of other sites. Please read their privacy notices.")
         sentences.append(Sentence("outbound.others", text, {}, telling.name))
         return Section("outbound", self.title, tuple(sentences))
 
-    def _of_links(self) -> list[Sentence]:
-        """What becomes of a link, where, and of which it does not."""
-        sentences = (
-            [Sentence("outbound.mode", _TOLD[self.mode], facts={"mode": self.mode})] if self.mode != "off" else []
-        )
-        for mode in MODES:
-            paths = [path for path, word in self.paths.items() if word == mode]
-            if paths:
-                sentences.append(Sentence(f"outbound.{mode}", _TOLD_OF_PATHS[mode], {"paths": ", ".join(paths)}))
-        page = "interstitial" in self.modes
-        if not page and self.modes != {"off"}:
-            text = N_("Not covered are pages that we exempt one by one, and links that a program adds in your browser.")
-            sentences.append(Sentence("outbound.exempt", text))
-        if page:
-            text = N_(
-                "Not covered are pages that we exempt one by one, links that a program adds in your browser, forms "
-                "that post, and links that are very long or let whoever has them in."
-            )
-            sentences.append(Sentence("outbound.scope", text))
-            text = N_(
-                "You can ask on that page not to be shown it again. We keep no list of the links that you follow."
-            )
-            sentences.append(Sentence("outbound.remember", text))
-        return sentences
-
-    def _of_hosts(self) -> list[Sentence]:
-        """What is so for some hosts."""
-        sentences = []
-        if self.trusted and self.modes != {"off"}:
-            trusted = {
-                True: N_("Links to {hosts} lead there without such a page; their text names the host."),
-                False: N_("This is so for links to {hosts} too, which we trust."),
-            }
-            text = trusted["interstitial" in self.modes]
-            sentences.append(
-                Sentence("outbound.trusted", text, {"hosts": ", ".join(self.trusted)}, facts={"hosts": self.trusted})
-            )
-        if self.blocked:
-            text = N_("We do not link to {hosts}: a link to such a site does not lead there.")
-            sentences.append(
-                Sentence("outbound.blocked", text, {"hosts": ", ".join(self.blocked)}, facts={"hosts": self.blocked})
-            )
-        if self.reachable:
-            text = N_(
-                "Our server sends your browser on to another site only if it is one of {hosts}. Else you see a page "
-                "with the address."
-            )
-            sentences.append(
-                Sentence(
-                    "outbound.redirects", text, {"hosts": ", ".join(self.reachable)}, facts={"hosts": self.reachable}
-                )
-            )
-        elif self.reachable is not None:
-            text = N_("Our server does not send your browser on to another site. You see a page with the address.")
-            sentences.append(Sentence("outbound.redirects", text, facts={"hosts": ()}))
-        return sentences
-
     def keeper(self, services: Services) -> Keeper | None:
         return _Keeper(self, services)
-
-
-_TOLD = {
-    "interstitial": N_(
-        "When you follow a link to another site, we show you a page first that names the destination. From "
-        "there you go on or stay."
-    ),
-    "annotate": N_("The text of a link to another site names the host to which it leads."),
-}
-_TOLD_OF_PATHS = {
-    "interstitial": N_("On pages under {paths}, a page that names the destination comes first."),
-    "annotate": N_("On pages under {paths}, the text of a link to another site names its host instead."),
-    "off": N_("On pages under {paths}, we leave links to other sites as they are."),
-}
 
 
 def _stepped_down(mode: str) -> Literal["annotate", "off"]:
@@ -187,7 +123,9 @@ class _Keeper(Keeper):
         self._marks = {mode: _mark(mode, promise, services) for mode in MODES}
         self.offers = {"outbound_url": self._helper}
         if services.links is not None:
-            self.pages = {"leaving": LeavingPage(services, services.links, Hosts(promise.blocked)).answer}
+            self.pages = {
+                "leaving": LeavingPage(services, services.links, Hosts(promise.blocked), Notes(promise.notes)).answer
+            }
 
     def _links(self, exchange: Exchange, mode: str) -> Links:
         return Links(self._confidential if exchange.confidential else self._rules, exchange, mode)
