@@ -12,7 +12,9 @@ from bench import perrequest
 from bench.guard import guard
 from bench.handoff import handoff
 from bench.imports import imports
+from bench.load import load
 from bench.options import Options
+from bench.purge import purge
 from bench.records import records
 from bench.report import Report
 from bench.scanner import scanner
@@ -27,6 +29,8 @@ PARTS: dict[str, Callable[[Options], Report]] = {
     "imports": imports,
     "scanner": scanner,
     "servers": servers,
+    "load": load,
+    "purge": purge,
 }
 
 
@@ -36,6 +40,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="see that it runs; too short to judge by")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--against", type=Path, metavar="SRC", help="another tree's src folder, in the same run")
+    parser.add_argument("--seconds", type=int, default=30, help="of a saturating load (30)")
+    parser.add_argument("--postgresql", action="store_true", help="load: also with a log in PostgreSQL")
     options = parser.parse_args()
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
@@ -45,7 +51,7 @@ def main() -> int:
     figures = {}
     against = options.against.resolve() if options.against else None
     for name in options.parts or PARTS:
-        report = PARTS[name](Options(options.quick, against))
+        report = PARTS[name](Options(options.quick, against, options.seconds, options.postgresql))
         figures[name] = {"title": report.title, "notes": list(report.notes), **report.figures}
         print(report.show(), flush=True)
     if options.json:

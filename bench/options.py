@@ -10,10 +10,14 @@ class Options(NamedTuple):
     Attributes:
         quick: fewer rounds: to see that it runs, not to judge by.
         against: the `src` folder of another tree, measured in the same run; None for none.
+        seconds: how long a saturating load lasts.
+        postgresql: whether the load is also put on a log in PostgreSQL.
     """
 
     quick: bool = False
     against: Path | None = None
+    seconds: int = 30
+    postgresql: bool = False
 
     @property
     def rounds(self) -> int:

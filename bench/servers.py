@@ -4,14 +4,16 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -25,6 +27,7 @@ BUDGETS = {"starlette": 1.6, "flask": 1.10}
 """CPU time of a request with everything on, as a multiple of the framework's hello."""
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTIONS = 8
+_NONE: Mapping[str, str] = {}
 
 
 class Load(NamedTuple):
@@ -41,7 +44,8 @@ class Server(NamedTuple):
 
     pid: int
     port: int
-    log: Path
+    data: Path
+    pinned: bool
 
     def cpu(self) -> float:
         """Seconds it and its children spent so far."""
@@ -49,9 +53,10 @@ class Server(NamedTuple):
 
     def rows(self) -> int:
         """Rows in its address log."""
-        if not self.log.exists():
+        log = self.data / "log.sqlite"
+        if not log.exists():
             return 0
-        with closing(sqlite3.connect(f"file:{self.log}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as db:
             logs = db.execute("select name from sqlite_master where name glob 'log_*' and type = 'table'").fetchall()
             return sum(db.execute(f"select count(*) from {name}").fetchone()[0] for (name,) in logs)
 
@@ -61,7 +66,8 @@ class Server(NamedTuple):
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *headers]
         cpu, rows = self.cpu(), self.rows()
         url = f"http://127.0.0.1:{self.port}/?q=1"
-        said = subprocess.run([*_pinned(1), *command, url], capture_output=True, text=True, check=True).stdout
+        core = _pinned(1) if self.pinned else []
+        said = subprocess.run([*core, *command, url], capture_output=True, text=True, check=True).stdout
         spent, logged = self.cpu() - cpu, self.rows() - rows
         assert "Non-2xx" not in said, said
         requests = int(_found(r"(\d+) requests in", said)[0])
@@ -83,7 +89,7 @@ def servers(options: Options) -> Report:
             if importlib.util.find_spec(program) is None:
                 notes.append(f"Skipped: {name}, {program} is not installed.")
                 continue
-            running[name] = stack.enter_context(_serving(name, program))
+            running[name] = stack.enter_context(serving(name, program))
         loads: dict[str, list[Load]] = {name: [] for name in running}
         for server in running.values():
             server.load(1)
@@ -95,35 +101,56 @@ def servers(options: Options) -> Report:
 
 
 @contextmanager
-def _serving(name: str, program: str) -> Iterator[Server]:
+def serving(name: str, program: str, *, workers: int = 1, settings: Mapping[str, str] = _NONE) -> Iterator[Server]:
+    """A server with an app of `served.py`; one worker has a core for itself, several have what there is."""
+    pinned = workers == 1
     with TemporaryDirectory(prefix="privacymw-bench-") as folder:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             port = free.getsockname()[1]
         where = {
-            "uvicorn": ["--port", str(port), "--no-access-log", "--no-proxy-headers", "--log-level", "error"],
-            "gunicorn": ["-b", f"127.0.0.1:{port}", "-w", "1", "--log-level", "error"],
+            "uvicorn": [
+                "--port",
+                str(port),
+                "--no-access-log",
+                "--no-proxy-headers",
+                "--log-level",
+                "error",
+                "--workers",
+                str(workers),
+            ],
+            "gunicorn": ["-b", f"127.0.0.1:{port}", "-w", str(workers), "--log-level", "error"],
         }
         paths = os.pathsep.join([str(SOURCES), str(ROOT)])
-        environ = {**SETTINGS, "PRIVACYMW_DATA": str(Path(folder, "data")), "PYTHONPATH": paths, "BENCH_APP": name}
-        command = [*_pinned(0), sys.executable, "-m", program, "bench.served:app", *where[program]]
+        data = Path(folder, "data")
+        environ = {**SETTINGS, "PRIVACYMW_DATA": str(data), "PYTHONPATH": paths, "BENCH_APP": name, **settings}
+        command = [*(_pinned(0) if pinned else []), sys.executable, "-m", program, "bench.served:app", *where[program]]
         with Path(folder, "output").open("wb") as output:
             process = subprocess.Popen(command, env={**os.environ, **environ}, stdout=output, stderr=output)
         try:
             _wait(port, process)
-            yield Server(process.pid, port, Path(folder, "data", "log.sqlite"))
+            yield Server(process.pid, port, data, pinned)
         finally:
-            process.terminate()
-            process.wait(10)
+            stop(process.pid)
+            process.wait(20)
+
+
+def stop(pid: int) -> None:
+    """Ask a server to end in order, if it is still there."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 20
+    """Until it answers: a master listens before its workers are there."""
+    end = time.monotonic() + 30
     while time.monotonic() < end and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
+        with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            try:
+                connection.request("GET", "/")
+                connection.getresponse().read()
+                return
+            except OSError:
+                time.sleep(0.1)
     raise SystemExit(f"The server did not start: {process.args!r}")
 
 

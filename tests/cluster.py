@@ -84,9 +84,9 @@ class Cluster:
     def _as_user(self):
         return {"user": self._user, "group": self._user, "extra_groups": []} if os.geteuid() == 0 else {}
 
-    def _run(self, name, *arguments):
+    def _run(self, name, *arguments, told=""):
         command = [program(name), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, **self._as_user())
+        done = subprocess.run(command, input=told, capture_output=True, text=True, cwd=self.folder, **self._as_user())
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -146,6 +146,10 @@ class Cluster:
     def dump(self, url, *options):
         """What pg_dump writes."""
         return self._run("pg_dump", "-d", url, "-n", "privacymw", *options)
+
+    def restore(self, url, dump):
+        """A dump in another database."""
+        self._run("psql", "-d", url, "-q", "-v", "ON_ERROR_STOP=1", told=dump)
 
     def holds(self, url, *needles):
         """Which needles are in which of the server's files, with everything written to them.

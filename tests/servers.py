@@ -7,9 +7,12 @@ import datetime
 import ipaddress
 import os
 import shutil
+import site
 import ssl
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from running import HOST, Server, ServerError, gunicorn, running, uvicorn
+import privacymw
+from running import HOST, Server, ServerError, free_port, gunicorn, running, spawn, stop, uvicorn
 
 __all__ = [
     "HOST",
@@ -29,6 +33,7 @@ __all__ = [
     "needed",
     "nginx",
     "uvicorn",
+    "uwsgi",
 ]
 
 
@@ -43,6 +48,45 @@ def needed(*programs: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def uwsgi(
+    app: str, *, folder: Path, workers: int = 1, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
+) -> contextlib.AbstractContextManager[Server]:
+    """uWSGI as the system has it, serving `app` by HTTP: its Python, if it is of our version, with our packages."""
+    program = shutil.which(f"uwsgi_python{sys.version_info[0]}{sys.version_info[1]}")
+    if program is None:
+        version = ".".join(map(str, sys.version_info[:2]))
+        pytest.skip(
+            f"no uWSGI for Python {version} is here: it is not tested (tools/system-packages installs Debian's)"
+        )
+    places = [folder, Path(privacymw.__file__).parents[1], *site.getsitepackages()]
+
+    def command(port: int) -> list[str]:
+        paths = [part for place in places for part in ("--pythonpath", str(place))]
+        serving = ["--http-socket", f"{HOST}:{port}", "--module", app, "--processes", str(workers)]
+        return [program, "--master", "--die-on-term", "--need-app", *paths, *serving, *options]
+
+    return _uwsgi(command, env=env)
+
+
+@contextlib.contextmanager
+def _uwsgi(command: Callable[[int], Sequence[str]], *, env: Mapping[str, str] | None) -> Iterator[Server]:
+    """It hands any rubbish on to the app, so that it is waited for by its own words."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="privacymw-uwsgi-") as scratch:
+        log_file = Path(scratch, "log")
+        process = spawn(command(port), env=env, log_file=log_file)
+        server = Server("uwsgi", f"http://{HOST}:{port}", port, process, log_file)
+        try:
+            end = time.monotonic() + 20
+            while "spawned uWSGI worker" not in server.log or "WSGI app 0 (mountpoint='') ready" not in server.log:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise ServerError(f"uWSGI did not come up. Its log ends:\n{server.log[-2000:]}")
+                time.sleep(0.05)
+            yield server
+        finally:
+            stop(process)
 
 
 KEY_USAGES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ purpose = "counts visits"
 lifetime = "30d"
 http_only = true
 """
-OURS = [f"/privacy/{page}" for page in ("notice", "choices", "es/notice", "es/choices")]
+OURS = [f"/privacy/{page}" for page in ("notice", "choices", "evidence", "es/notice", "es/choices", "es/evidence")]
 EMBEDS = {"/film", "/map.svg", "/count.js"}
 SERVERS = {"flask": (gunicorn, "embeds:app"), "starlette": (uvicorn, "embeds:asgi")}
 
@@ -381,6 +382,32 @@ def test_no_barriers_on_pages_of_links(page: Page, axe: Any, tmp_path: Path, kin
         assert page.locator("html").get_attribute("lang") == language
         assert page.locator('a[href^="http"]').count() == 0
         assert axe() == []
+
+
+@pytest.fixture(scope="module")
+def logging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A site with a log whose keys die soon, so that its page of evidence is full."""
+    folder = tmp_path_factory.mktemp("logging")
+    short = {"PRIVACYMW_ADDRESSES_RETENTION": "2s", "PRIVACYMW_ADDRESSES_EPOCH": "1s"}
+    with staged("starlette", folder, PRIVACYMW_DATA=str(folder / "data"), **short) as stage:
+        httpx.get(stage.url, trust_env=False)
+        time.sleep(4)
+        yield stage
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/privacy/evidence", "/privacy/es/evidence"])
+def test_the_evidence_has_no_barriers_and_fits(logging: Stage, page: Page, axe: Any, scheme: Any, path: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 320, "height": 480})
+    opened(page, logging.url + path)
+    assert page.locator(".scroll tbody tr").count() >= 2, "destroyed keys"
+    assert axe() == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert [url for url in asked if not url.startswith(logging.url)] == []
+    assert cookies(page) == {}
 
 
 @pytest.mark.parametrize("path", ["/", "/plain", *OURS, "/needs"])

@@ -33,6 +33,12 @@ NOBODY = 65534
 ESCAPE = "\x1b"
 VERBS = [
     ["addresses", "list"],
+    ["addresses", "top"],
+    ["addresses", "timeline"],
+    ["addresses", "tail"],
+    ["addresses", "show"],
+    ["addresses", "disclose"],
+    ["addresses", "export"],
     ["addresses", "purge"],
     ["addresses", "verify"],
     ["choices", "verify"],
@@ -40,6 +46,8 @@ VERBS = [
     ["rollout"],
     ["outbound", "report"],
     ["preview"],
+    ["check"],
+    ["explain"],
     ["notice", "publish"],
     ["notice", "list"],
     ["notice", "diff"],
@@ -176,7 +184,7 @@ def test_help_waits_for_nothing_heavy(tmp_path: Path) -> None:
     [
         ([], "COMMAND"),
         (["adresses"], "invalid choice: 'adresses'"),
-        (["addresses", "list", "--since", "yesterday"], "'yesterday' is no time: allowed are 30m"),
+        (["addresses", "list", "--since", "tomorrow"], "'tomorrow' is no time: allowed are 30m"),
         (["addresses", "list", "--status", "abc"], "'abc' is no status: allowed are 404"),
         (["addresses", "list", "--limit", "-1"], "--limit"),
         (["settings", "--json", "--markdown"], "not allowed with"),
@@ -427,7 +435,7 @@ def test_root_leaves_nothing_of_its_own() -> None:
 
 AS_NOBODY = """if True:
     import os, sys
-    import privacymw.cli.addresses, privacymw.cli.owner, privacymw.cli.parser, privacymw.cli.rollout
+    import privacymw.cli.addresses.listing, privacymw.cli.owner, privacymw.cli.parser, privacymw.cli.rollout
     privacymw.cli.parser.parser()  # imports more, from a place that only root may see
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
     sys.exit(privacymw.cli.main(sys.argv[1:]))

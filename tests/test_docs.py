@@ -102,8 +102,9 @@ def test_the_commands_say_what_the_readme_says(place: Path) -> None:
         get(url + "/")
         time.sleep(1.5)  # counts are written a second later
     assert "www.example.com" in run("privacymw rollout", place), "links by host"
-    with served(servers[0], place) as url, contextlib.suppress(urllib.error.HTTPError):
-        get(url + "/nowhere")
+    with served(servers[0], place) as url:
+        with contextlib.suppress(urllib.error.HTTPError):
+            get(url + "/nowhere")
         time.sleep(1)
         for block in BLOCKS:
             if block.language == "sh" and not block.word and "venv" not in block.text:
@@ -111,6 +112,35 @@ def test_the_commands_say_what_the_readme_says(place: Path) -> None:
         assert "/nowhere" in run("privacymw addresses list --since 1h --status 4xx", place)
         assert "held" in run("privacymw addresses verify", place)
         run("PRIVACYMW_MODE=off privacymw settings", place)
+
+
+DIAGNOSIS = [
+    Block(found["language"], found["word"] or "", found["text"])
+    for found in FENCE.finditer((ROOT / "docs" / "diagnosis.md").read_text())
+]
+
+
+@pytest.mark.servers
+def test_the_recipes_of_the_night_work(place: Path) -> None:
+    """Each block of the page, on a site that has just refused somebody."""
+    shutil.rmtree(place / "privacymw-data", ignore_errors=True)
+    server = next(each.text.strip() for each in BLOCKS if each.word == "serve")
+    with served(server, place) as url:
+        with contextlib.suppress(urllib.error.HTTPError):
+            get(url + "/nowhere")
+        time.sleep(1)
+        for block in DIAGNOSIS:
+            if block.language == "sh" and not block.word:
+                run(block.text, place)
+        stays = next(each.text.strip() for each in DIAGNOSIS if each.word == "stays")
+        tail = subprocess.run(
+            ["timeout", "-s", "INT", "8", "bash", "-c", f"exec {stays.replace('5xx', '4xx')}"],
+            cwd=place, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "/nowhere" in tail.stdout, tail.stderr
+    assert "127.0.0.0 - - [" in (place / "access.log").read_text()
+    assert '"/nowhere"' in (place / "rows.ndjson").read_text()
+    assert not (place / "refused.log").exists()
 
 
 def run(commands: str, folder: Path) -> str:

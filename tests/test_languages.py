@@ -191,8 +191,9 @@ def asked(site: Portal, base: str, page: str) -> Answer:
 
 
 PAGES = [
-    "notice", "choices", "choices?saved", "choices do=save&x=1", "choices do=no", "choices c.statistics=1&do=save",
-    "choices/receipt.txt receipt=x", "leaving/TOKEN", "leaving/x", "leaving/TOKEN again=site", "leaving/TOKEN again=no",
+    "evidence", "notice", "choices", "choices?saved", "choices do=save&x=1", "choices do=no",
+    "choices c.statistics=1&do=save", "choices/receipt.txt receipt=x", "leaving/TOKEN", "leaving/x",
+    "leaving/TOKEN again=site", "leaving/TOKEN again=no",
 ]  # fmt: skip
 
 

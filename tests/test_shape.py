@@ -22,9 +22,10 @@ FLOORS: list[list[set[str]]] = [
     [
         {
             *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
-            *("encodings", "held", "paths", "setcookie", "url"),
+            *("encodings", "held", "paths", "refresh", "setcookie", "skips", "url"),
         },
-        {"address", "kinds", "seal", "tokenizer"},
+        {"address", "kinds", "quick", "seal"},
+        {"tokenizer"},
         {"forwarding", "masking", "words"},
         {"countries", "outlets"},
         {"html"},
@@ -49,12 +50,12 @@ FLOORS: list[list[set[str]]] = [
         {"destination", "folder", "policy", "questions", "receipt"},
         {"ballot", "decider", "keyring", "logplace", "recorder"},
         {"bar", "holding", "languages", "promise", "running", "tally", "visitor", "wellknown"},
-        {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "redirects", "versions"},
+        {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "proving", "redirects", "versions"},
         {"edition"},
         {"archive"},
     ],
     [{"promises."}],
-    [{"evidence.", "policies"}, {"startup"}, {"check", "testing"}],
+    [{"evidence.", "policies"}, {"startup"}, {"testing"}],
     [{"lifespan", "view", "wsgi"}, {"asgi"}, {"cli."}, {"__main__", "flask", "starlette"}],
 ]
 RANKS = {

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import stat
 import time
+from pathlib import Path
 
 import pytest
 
@@ -555,6 +556,30 @@ def test_a_table_that_another_process_purged_is_made_anew(place):
     assert [epoch.start for epoch in two.epochs()] == [START]
 
 
+def test_what_was_dropped_by_hand_is_made_anew(tmp_path, clock):
+    keys, store = keys_of(tmp_path / "keys", clock), store_of(tmp_path)
+
+    def drop(kind):
+        with contextlib.closing(sqlite3.connect(tmp_path / "log.sqlite")) as db:
+            for (name,) in db.execute(f"select name from sqlite_master where type = 'table' and {kind}").fetchall():
+                db.execute(f"drop table {name}")
+
+    for kind in ("name like 'log%'", "name = 'epoch'", "name = 'lease'", "1"):
+        store.write(Batch(START, rows()))
+        drop(kind)
+        for call in (lambda: store.write(Batch(START, rows(2))), store.epochs, lambda: store.lease("one", 0, 1)):
+            with contextlib.suppress(StoreError):  # told once, and tried again
+                call()
+        store.write(Batch(START, rows(2)))
+        assert len(written(store)) >= 2
+        assert store.lease("one", 1000, 60_000)
+    drop("name like 'log%'")
+    store.close()
+    clock.go(40 * DAY)
+    list(sweep(store, keys))
+    assert store.epochs() == [], "a table that is not there does not keep others from going"
+
+
 def test_a_store_that_is_moved_away_is_made_anew(tmp_path):
     store = store_of(tmp_path)
     store.write(Batch(START, rows()))
@@ -571,17 +596,80 @@ def test_other_urls_are_refused_with_what_is_allowed(url):
     assert "secret" not in str(caught.value)
 
 
-def test_a_store_of_a_newer_version_is_left_alone(tmp_path):
-    with contextlib.closing(sqlite3.connect(tmp_path / "log.sqlite")) as db:
+def newer(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("pragma user_version=99")
-    with pytest.raises(StoreError, match="newer privacymw"):
-        store_of(tmp_path)
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path):
-    (tmp_path / "log.sqlite").write_bytes(b"no database" * 500)
-    with pytest.raises(StoreError, match="not a database"):
-        store_of(tmp_path)
+def rubbish(path):
+    path.write_bytes(b"no database" * 500)
+
+
+UNUSABLE = [
+    pytest.param(newer, "written by a newer privacymw", id="newer"),
+    pytest.param(rubbish, "not a database", id="rubbish"),
+    pytest.param(Path.mkdir, "Is a directory", id="a folder"),
+]
+
+
+@pytest.mark.parametrize(("damage", "told"), UNUSABLE)
+def test_a_file_that_cannot_be_used_is_told_by_each_call_and_left_alone(tmp_path, damage, told):
+    path = tmp_path / "log.sqlite"
+    damage(path)
+    before = path.is_file() and path.read_bytes()
+    store = store_of(tmp_path)
+    for call in (store.epochs, store.health, lambda: store.write(Batch(START, rows()))):
+        with pytest.raises(StoreError, match=told) as caught:
+            call()
+        assert f"mv {path} {path}.broken" in str(caught.value), "what to do"
+    assert before == (path.is_file() and path.read_bytes())
+    path.rename(tmp_path / "log.sqlite.broken")
+    store.write(Batch(START, rows(2)))
+    assert len(written(store)) == 2, "it goes on in a new one"
+
+
+def test_what_a_damaged_file_left_beside_it_does_not_get_into_the_new_one(tmp_path):
+    store = store_of(tmp_path)
+    store.write(Batch(START, rows(500)))
+    damaged = tmp_path / "log.sqlite"
+    with damaged.open("r+b") as file:  # the write-ahead log stays as it is
+        file.write(os.urandom(4096))
+    shutil.copy(f"{damaged}-wal", tmp_path / "wal")
+    store.close()
+    shutil.copy(tmp_path / "wal", f"{damaged}-wal")
+    damaged.rename(tmp_path / "log.sqlite.broken")
+    store.write(Batch(START, rows(3)))
+    assert len(written(store)) == 3
+    with contextlib.closing(sqlite3.connect(damaged)) as db:
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize(("damage", "told"), UNUSABLE)
+def test_the_evidence_of_a_file_that_cannot_be_used(tmp_path, clock, damage, told):
+    """It is a finding, the keys are looked at all the same, and rows are not answered with none."""
+    damage(tmp_path / "log.sqlite")
+    keys = keys_of(tmp_path / "keys", clock)
+    keys.prepare()
+    log = open_log(tmp_path, clock=clock)
+    findings = {finding.code: finding for finding in log.verify()}
+    assert not findings["store-unreadable"].held
+    assert told in findings["store-unreadable"].text or "unable to open" in findings["store-unreadable"].text
+    assert findings["retention-keys"].held
+    assert findings["retention-canary"].held
+    with pytest.raises(StoreError, match=r"log\.sqlite: "):
+        list(log.rows())
+    clock.go(31 * DAY)
+    assert not {finding.code: finding.held for finding in log.verify()}["retention-keys"]
+    with pytest.raises(StoreError):
+        log.purge()
+    assert keys.home.live() == [], "its keys die all the same"
+
+
+def test_the_evidence_of_keys_that_cannot_be_listed(tmp_path, clock):
+    store_of(tmp_path).write(Batch(START, rows()))
+    (tmp_path / "keys").write_text("in the way")
+    findings = open_log(tmp_path, clock=clock).verify()
+    assert [each.code for each in findings if not each.held] == ["keys-unreadable", "writer-alive"]
 
 
 def open_as_nobody(folder, results):

@@ -1,12 +1,14 @@
 """Where a site logs addresses and where their keys are, from its settings."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from privacymw.errors import SettingsError
+from privacymw.errors import SettingsError, StoreError
 from privacymw.faults import masked
 from privacymw.policy import Site
-from privacymw.store import Terms, open_journal, open_keys, open_store
+from privacymw.store import Keys, Terms, open_journal, open_keys, open_store
+from privacymw.store.account import Witness
 from privacymw.store.details import Details
 from privacymw.store.journal import Journal
 from privacymw.store.location import SAME, SQLITE, is_server, same_database
@@ -69,6 +71,17 @@ class LogPlace(NamedTuple):
         journal = open_journal(store, keys, data=data, decisions=decisions, details=details)
         journal.start()
         return journal
+
+    def witness(self, data: Path | None) -> Witness:
+        """Who tells what the log holds; touches nothing until it is asked, and makes nothing then."""
+        return Witness(
+            lambda: open_store(self.url, create=False, patience=0.5), self._open_keys, terms=self.terms, data=data
+        )
+
+    def _open_keys(self, clock: Callable[[], float]) -> Keys:
+        if isinstance(self.keys, Path) and not self.keys.is_dir():
+            raise StoreError(f"{self.keys}: the folder of the keys is not there")  # which is not: no key lives
+        return open_keys(self.keys, self.terms, clock=clock, create=False, secrets=self.secrets)
 
 
 def log_place(site: Site, terms: Terms, data: Path | None) -> LogPlace | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from privacymw.page import Pages
     from privacymw.receipt import Receipts
     from privacymw.seal import LinkSeal
+    from privacymw.store.account import Witness
     from privacymw.store.journal import Journal
 
 
@@ -139,6 +140,8 @@ class Services(msgspec.Struct, frozen=True):
     journal: "Journal | None" = None
     sections: Callable[[str], tuple[Section, ...]] = lambda language: ()
     """The page in a language, as it stands today."""
+    witness: "Witness | None" = None
+    """Tells what the log holds; None where there is no log."""
     organisation: Organisation = Organisation()
     leaving: bool = False
     allows: Callable[[Exchange, str], bool] = lambda exchange, category: False

@@ -27,6 +27,7 @@ from privacymw.promise import Means, Services
 from privacymw.receipt import Receipts
 from privacymw.running import announce
 from privacymw.seal import LinkSeal
+from privacymw.store.account import Witness
 from privacymw.store.details import Details
 from privacymw.store.journal import Journal
 from privacymw.tally import Tally
@@ -84,6 +85,9 @@ def start(environ: Mapping[str, str] = os.environ, **declared: Any) -> Started:
         links=seal,
         mail=policy.mail.decides(policy.site, policy.personal, seal, tally.count),
         journal=journal,
+        witness=place.witness(folder.path)
+        if journal is not None and place is not None and folder is not None
+        else None,
         sections=daily(policy),
     )
     keepers = _keepers(policy, services)
@@ -145,3 +149,10 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
         return None
     details = Details(browser=addresses.browser, places=addresses.geo_database, sites=site.sites) if logs else None
     return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention, details=details)
+
+
+def _witness(policy: Policy, folder: DataFolder | None) -> Witness | None:
+    """Who tells what the log holds."""
+    data = folder.path if folder is not None else None
+    place = policy.log_place(data)
+    return place.witness(data) if place is not None else None

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from privacymw.errors import StoreError
 from privacymw.folder import DataFolder
+from privacymw.store.fork import in_child
 
 FOLDER: Final = "counts"
 _NAMES: Final = 2_000
@@ -109,7 +110,7 @@ def _after_fork() -> None:
         each._forget()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+in_child(_after_fork)
 
 
 def read_counts(folder: Path) -> dict[str, dict[str, int]]:

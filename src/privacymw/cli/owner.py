@@ -54,10 +54,15 @@ def _become(user: int, group: int, groups: list[int]) -> None:
 
 def _load() -> None:
     """Import what will be needed while our own files can be read: the interpreter may lie in root's home."""
+    import datetime  # noqa: F401
     import sqlite3  # noqa: F401
     import urllib.parse  # noqa: F401
 
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: F401
 
+    import privacymw.store.coverage
     import privacymw.store.evidence
     import privacymw.store.sqlite  # noqa: F401
+
+    "\x1b".encode("unicode_escape")  # codecs are modules, too
+    "".encode("ascii", "backslashreplace")

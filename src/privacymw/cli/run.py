@@ -1,14 +1,14 @@
 """`privacymw run`: an app that knows nothing of privacymw, under the server that is installed."""
 
-import inspect
 import os
 import sys
 from argparse import Namespace
 from importlib.util import find_spec
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from privacymw.cli.target import VARIABLE, load
 from privacymw.errors import SettingsError, StoreError
+from privacymw.evidence.driver import kind_of
 
 _SERVERS: Final = {"wsgi": "gunicorn", "asgi": "uvicorn"}
 
@@ -44,23 +44,3 @@ def _uvicorn(bind: str, target: str) -> list[str]:
     if not host or not port.isdigit():
         raise SettingsError(f"--bind {bind}: allowed are HOST:PORT, [::1]:8000 and unix:PATH")
     return ["--factory", "--host", host.strip("[]"), "--port", port, target]
-
-
-def kind_of(app: Any, name: str) -> str:
-    """`wsgi` or `asgi`, by how the app wants to be called (PEP 3333; the ASGI specification).
-
-    Raises:
-        SettingsError: the signature does not say.
-    """
-    call = app if inspect.isroutine(app) else getattr(app, "__call__", app)  # noqa: B004 - its signature is wanted
-    if inspect.iscoroutinefunction(call):
-        return "asgi"
-    try:
-        taken = [each for each in inspect.signature(call).parameters.values() if each.default is each.empty]
-    except (TypeError, ValueError):
-        taken = []
-    positional = [each for each in taken if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    try:
-        return {2: "wsgi", 3: "asgi"}[len(positional)]
-    except KeyError:
-        raise SettingsError(f"{name}: it does not show whether it is WSGI or ASGI; add --wsgi or --asgi") from None

@@ -76,6 +76,7 @@ class Site(NamedTuple):
 
         place = self.place()
         with as_owner(self.folder):
+            _check_ours(place)
             yield open_log(self.folder, url=place.url, keys=place.keys, terms=place.terms, secrets=place.secrets)
 
 
@@ -144,6 +145,22 @@ def _holds_site(folder: Path, *, told: bool) -> bool:
             return False
         raise StoreError(_not_ours(folder)) from None
     return bool(names if told else names.intersection(_OURS))
+
+
+def _check_ours(place: LogPlace) -> None:
+    """Raises StoreError where a file of the log or the keys is there and closed to us; says who may.
+
+    SQLite reads a log with a write-ahead file only where it may write. Its own words are the same for what is
+    not there and what is not ours.
+    """
+    from privacymw.store.location import SQLITE
+
+    log = Path(place.url.removeprefix(SQLITE)) if place.url.startswith(SQLITE) else None
+    keys = Path(place.keys) if isinstance(place.keys, Path) else None
+    for path, access in ((log, os.R_OK | os.W_OK), (keys, os.R_OK | os.X_OK)):
+        effective = os.access in os.supports_effective_ids
+        if path and path.exists() and not os.access(path, access, effective_ids=effective):
+            raise StoreError(_not_ours(path))
 
 
 def _not_ours(folder: Path) -> str:

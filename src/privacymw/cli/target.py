@@ -31,6 +31,11 @@ def asgi() -> Any:
     return _wrapped(PrivacyMiddleware)
 
 
+def wrapped(app: Any, kind: str) -> Any:
+    """An app with privacymw in front of it."""
+    return import_module(f"privacymw.{kind}").PrivacyMiddleware(app)
+
+
 def _wrapped(middleware: Callable[[Any], Any]) -> Any:
     try:
         return middleware(load(os.environ[VARIABLE]))

@@ -14,6 +14,7 @@ from privacymw.logs import auth
 from privacymw.logs.records import CLIENT, Watch
 from privacymw.promise import Means, Promise, Section, Services, Telling
 from privacymw.promises import addresses_page, holds
+from privacymw.proving import EvidencePage
 from privacymw.routes import generalised, site_of
 from privacymw.store import Terms
 from privacymw.store.journal import Journal
@@ -82,6 +83,10 @@ class Addresses(Promise, frozen=True, kw_only=True):
     fail2ban: Annotated[
         bool, setting("A line with the address for each answer of 401, 403 or 429, for fail2ban.", "switch")
     ] = False
+    evidence: Annotated[
+        bool,
+        setting("Whether a page shows how old the log is and which keys are gone, without any entry.", "switch"),
+    ] = True
     fail2ban_retention: Annotated[
         int,
         setting("How long you keep these lines, as the page says; your log rotation does it.", "duration", ge=1),
@@ -140,13 +145,33 @@ class Addresses(Promise, frozen=True, kw_only=True):
         journal = services.journal if self.mode != "off" and mode == "on" else None
         looks = self.other_logs != "off" and mode != "off"
         watch = Watch(mask=self.other_logs == "mask", count=services.count) if looks else None
-        return _Keeper(self, services, journal, watch) if journal or watch or self.fail2ban else None
+        page = EvidencePage(services, self.terms, self.hold_reason) if self.evidence else None
+        if journal or watch or self.fail2ban:
+            return _Keeper(self, services, journal, watch, page)
+        return _Shown(page) if page is not None else None
+
+
+class _Shown(Keeper):
+    """Where nothing is done in a request: the page alone."""
+
+    name = "addresses"
+
+    def __init__(self, page: EvidencePage) -> None:
+        self.pages = page.pages
 
 
 class _Keeper(Keeper):
     name = "addresses"
 
-    def __init__(self, promise: Addresses, services: Services, journal: Journal | None, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        promise: Addresses,
+        services: Services,
+        journal: Journal | None,
+        watch: Watch | None,
+        page: EvidencePage | None,
+    ) -> None:
+        self.pages = page.pages if page is not None else {}
         self._put = None if journal is None else journal.put
         self._cut = _CUTS.get(promise.mode)
         self._watch = watch if services.site.mode == "on" else None

@@ -96,7 +96,8 @@ def told(promise: "Addresses", telling: Telling) -> Section:
         *_extent(promise, telling),
         *_others(promise, telling),
     )
-    return Section("addresses", promise.title, sentences, (_table(promise, telling),))
+    action = ("evidence", N_("See what the log holds today")) if promise.evidence else None
+    return Section("addresses", promise.title, sentences, (_table(promise, telling),), action)
 
 
 def _details(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
@@ -157,6 +158,9 @@ def _extent(promise: "Addresses", telling: Telling) -> Iterator[Sentence]:
     size = {"size": KINDS["size"].show(promise.max_size)}
     text = N_("The log takes at most {size} on a disk; beyond that the oldest entries go first.")
     yield Sentence("addresses.size", text, size, facts={"bytes": promise.max_size})
+    if promise.evidence:
+        text = N_("At {page} you can see what the log holds today, and which keys are gone.")
+        yield Sentence("addresses.evidence", text, {"page": f"{telling.prefix}/evidence"})
     if telling.keys_apart and promise.mode != "none":
         text = N_("The keys lie apart from the log, so that a copy of the log without them cannot be read.")
         yield Sentence("addresses.keys", text)

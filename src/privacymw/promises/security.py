@@ -76,7 +76,8 @@ class Security(Promise, frozen=True, kw_only=True):
             return None
         contacts = telling.words.joined(each.removeprefix("mailto:").removeprefix("tel:") for each in self.contact)
         text = N_("If you find a weak spot in the security of this site, please tell us: {contacts}.")
-        sentences = [Sentence("security.contact", text, {"contacts": contacts}, telling.name)]
+        facts = {"contacts": self.contact}
+        sentences = [Sentence("security.contact", text, {"contacts": contacts}, telling.name, facts=facts)]
         if self.policy:
             text = N_("The rules for such reports are at {policy}.")
             sentences.append(Sentence("security.policy", text, {"policy": self.policy}, telling.name))
@@ -86,7 +87,8 @@ class Security(Promise, frozen=True, kw_only=True):
             sentences.append(Sentence("security.languages", text, values, telling.name))
         if self.expires is not None:
             text = N_("Programs find this at the address /.well-known/security.txt before {date}.")
-            sentences.append(Sentence("security.file", text, {"date": telling.words.date(self.expires)}))
+            values, until = {"date": telling.words.date(self.expires)}, {"date": self.expires.isoformat()}
+            sentences.append(Sentence("security.file", text, values, facts=until))
         return Section("security", self.title, tuple(sentences))
 
     def keeper(self, services: Services) -> Keeper | None:

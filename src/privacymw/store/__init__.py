@@ -127,6 +127,7 @@ def open_journal(
     Raises:
         StoreError: a key past its deadline cannot be destroyed.
     """
+    from privacymw.store import uwsgi
     from privacymw.store.backlog import Backlog
     from privacymw.store.decisions import Notes
     from privacymw.store.details import Details
@@ -145,6 +146,10 @@ def open_journal(
         store=store,
         clock=lambda: keys.now() / 1000,
     )
+    if uwsgi.here():
+        from privacymw.store.uwsgi_journal import UwsgiJournal
+
+        return UwsgiJournal(writer, capacity=capacity, interval=interval)
     return Journal(writer, capacity=capacity, interval=interval)
 
 

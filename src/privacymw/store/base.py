@@ -1,6 +1,6 @@
 """What passes between the journal, a store and a key home. Times are UTC, in ms if nothing else is said."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -99,6 +99,7 @@ class Query(NamedTuple):
     routes: Sequence[str] = ()
     countries: Sequence[str] = ()
     asns: Sequence[int] = ()
+    sites: Sequence[str] = ()
     losses: bool = False
 
 
@@ -152,6 +153,13 @@ class Store(DecisionStore, Protocol):
 
     def read(self, query: Query) -> Iterator[tuple[int, Row]]:
         """Pairs of epoch start and row, newest last."""
+
+    def follow(self, ask: Callable[[], Query]) -> Iterator[list[tuple[int, Row]]]:
+        """First the newest rows, `limit` of the query at most; then, at each step, those stored since the one before.
+
+        It has no end. `ask` gives the query anew at each step, since tokens come with new epochs. What is stored
+        late comes late, and nothing comes twice.
+        """
 
     def forget(self, epoch: int, lane: str) -> Iterator[None]:
         """Take the tokens of one lane out of an epoch's rows."""

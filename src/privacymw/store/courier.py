@@ -21,6 +21,7 @@ class StoreCourier:
         self._errands = Errands(_STORE)
         self.now = store.now
         self.read = store.read
+        self.follow = store.follow
         self.scan_for = store.scan_for
         self.noted = store.noted
 

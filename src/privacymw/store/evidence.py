@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from privacymw.errors import StoreError
 from privacymw.store.base import LANES, Finding, Query, Store
 from privacymw.store.doctor import memory
 from privacymw.store.files import search
@@ -39,7 +40,10 @@ class Log(Reader):
         self.data, self.url = data, url
 
     def verify(self) -> list[Finding]:
-        """All findings, held or not; looks at every file of the data folder."""
+        """All findings, held or not; looks at every file of the data folder.
+
+        What cannot be read is a finding too, and does not keep the rest from being looked at.
+        """
         checks = (
             self._live_keys,
             self._hold,
@@ -55,7 +59,14 @@ class Log(Reader):
             self._way,
             self._beside,
         )
-        return [finding for check in checks for finding in check()]
+        findings, faults = list[Finding](), dict[str, Finding]()
+        for check in checks:
+            try:
+                findings += check()
+            except StoreError as error:
+                code = "keys-unreadable" if check in (self._live_keys, self._beside) else "store-unreadable"
+                faults.setdefault(str(error), Finding(code, str(error), False))
+        return [*faults.values(), *findings]
 
     def _live_keys(self) -> Iterator[Finding]:
         now = self.keys.now() - _TURN

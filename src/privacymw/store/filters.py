@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from privacymw.store.base import Query
+from privacymw.store.base import LANES, Query
 
 Condition = tuple[str, Sequence[object]]
 """A text with marks and what is bound to them: no value is ever written into the text."""
@@ -22,6 +22,7 @@ def conditions(query: Query, mark: str) -> list[Condition]:
         ("method", query.methods),
         ("country", query.countries),
         ("asn", query.asns),
+        ("site", query.sites),
     ):
         if values:
             parts.append(_among(column, tuple(values), mark))
@@ -45,3 +46,14 @@ def _route(route: str, mark: str) -> Condition:
 def _any(parts: Iterable[Condition]) -> Condition:
     texts, values = zip(*parts, strict=True)
     return f"({' or '.join(texts)})", [value for each in values for value in each]
+
+
+def sqlite_conditions(epochs: Sequence[int], query: Query) -> tuple[str, list[object]]:
+    """The where clause and its values; values are bound, never written into the text."""
+    parts: list[Condition] = [("1", ()), *conditions(query, "?")]
+    if query.tokens is not None:
+        lanes = [lane for lane in LANES if any(lane in query.tokens[start] for start in epochs)]
+        each = " and ".join(["epoch = ?", *(f"{lane} is ?" for lane in lanes)])
+        bound = [value for start in epochs for value in (start, *map(query.tokens[start].get, lanes))]
+        parts.append((f"({' or '.join([f'({each})'] * len(epochs))})", bound))
+    return " and ".join(text for text, _ in parts), [value for _, values in parts for value in values]

@@ -7,7 +7,10 @@ both sides.
 
 import os
 import weakref
+from collections.abc import Callable
 from typing import Protocol
+
+from privacymw.store import uwsgi
 
 
 class ForkAware(Protocol):
@@ -22,6 +25,8 @@ class ForkAware(Protocol):
 
 _aware: "tuple[weakref.WeakSet[ForkAware], ...]" = (weakref.WeakSet(), weakref.WeakSet(), weakref.WeakSet())
 _held: list[ForkAware] = []
+_seen = os.getpid()
+"""The process that knows it is one of its own."""
 
 
 def watch(item: ForkAware, *, rank: int = 2) -> None:
@@ -40,10 +45,28 @@ def _before() -> None:
 
 
 def _after(*, child: bool) -> None:
+    global _seen
+    _seen = os.getpid()
+    if child and not _held:  # the parent was not told before
+        _held.extend(item for rank in _aware for item in rank)
     while _held:
         _held.pop().after_fork(child=child)
 
 
+def _after_unseen() -> None:
+    """In a child of a server that tells Python nothing, and lets nothing run until its workers are there."""
+    if os.getpid() != _seen:
+        _after(child=True)
+
+
+def in_child(act: Callable[[], None]) -> None:
+    """Call `act` in each forked child; it may be called twice."""
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=act)
+    uwsgi.on_fork(act)
+
+
+uwsgi.on_fork(_after_unseen)
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(
         before=_before,

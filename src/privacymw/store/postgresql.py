@@ -1,7 +1,7 @@
 """The shared store: PostgreSQL, one partition an epoch, for several machines at once."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -11,7 +11,8 @@ from privacymw.store.decisions import Decision
 from privacymw.store.filters import conditions
 from privacymw.store.partitions import COLUMNS, Partitions, about
 from privacymw.store.postgresql_decisions import PostgresqlDecisions
-from privacymw.store.server import SCHEMA, ServerError
+from privacymw.store.server import SCHEMA, NewerFormat, ServerError
+from privacymw.store.window import follow
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed
@@ -54,7 +55,8 @@ class PostgresqlStore:
     Args:
         url: a libpq URL.
         max_bytes: size cap; the oldest epochs go first.
-        create: make the tables if they are not there, and start even while the server is away.
+        create: make the tables if they are not there, and start even while the server is away or holds the tables
+            of a newer version.
 
     Raises:
         StoreError: psycopg is missing, or the server refuses us; without `create` also if it is away.
@@ -70,7 +72,7 @@ class PostgresqlStore:
             with self._server.using():
                 pass
         except ServerError as error:
-            if not (error.away and create):
+            if not create or not (error.away or isinstance(error, NewerFormat)):
                 raise
         self.close()  # a server may fork next
 
@@ -128,23 +130,34 @@ class PostgresqlStore:
 
     def read(self, query: Query) -> Iterator[_Found]:
         """By time within an epoch, newest last."""
+        if query.limit is None:
+            yield from (found for _, found in self._numbered(query))
+            return
+        newest: list[_Found] = []
+        for epoch in reversed(self._asked(query)):
+            rows = self._rows(epoch, query, newest_first=True)
+            newest.extend(found for _, (_, found) in zip(range(query.limit - len(newest)), rows, strict=False))
+        yield from reversed(newest)
+
+    def follow(self, ask: Callable[[], Query]) -> Iterator[list[_Found]]:
+        """What is stored more than ten minutes late is left out."""
+        return follow(ask, self._numbered, self.read, self._server.now)
+
+    def _asked(self, query: Query) -> list[int]:
+        """The epochs that a query may find something in."""
         since = query.since - _DAY if query.since is not None else None  # an epoch is a day at most
-        epochs = [
+        return [
             start
             for start, _ in self.epochs()
             if (since is None or start >= since) and (query.tokens is None or start in query.tokens)
         ]
-        if query.limit is None:
-            for epoch in epochs:
-                yield from self._rows(epoch, query, newest_first=False)
-            return
-        found: list[_Found] = []
-        for epoch in reversed(epochs):
-            rows = self._rows(epoch, query, newest_first=True)
-            found.extend(row for row, _ in zip(rows, range(query.limit - len(found)), strict=False))
-        yield from reversed(found)
 
-    def _rows(self, epoch: int, query: Query, *, newest_first: bool) -> Iterator[_Found]:
+    def _numbered(self, query: Query) -> Iterator[tuple[int, _Found]]:
+        for epoch in self._asked(query):
+            yield from self._rows(epoch, query, newest_first=False)
+
+    def _rows(self, epoch: int, query: Query, *, newest_first: bool) -> Iterator[tuple[int, _Found]]:
+        """With their numbers, which are given out in no order."""
         from psycopg.sql import SQL, Literal
 
         where, values = _conditions(epoch, query)
@@ -155,7 +168,7 @@ class PostgresqlStore:
         while page is None or len(page) == _PAGE:
             page = self._page(statement, (*last, *values))
             for *columns, number in page:
-                yield epoch, Row(*columns)
+                yield number, (epoch, Row(*columns))
                 last = (columns[0], number)
 
     def _page(self, statement: "Composed", values: Sequence[object]) -> list[tuple[Any, ...]]:

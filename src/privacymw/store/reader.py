@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from privacymw.address import network, network_text, unpack, wanted
 from privacymw.store.base import Query, Row, Store
@@ -36,55 +36,74 @@ class Entry(NamedTuple):
         return f"Entry(when={self.when}, address=<hidden>, method={self.method!r}, status={self.status})"
 
 
+class Asked(TypedDict, total=False):
+    """What is asked of the log; all of it must hold.
+
+    Attributes:
+        since: Unix seconds, included.
+        until: Unix seconds, excluded.
+        statuses, methods, countries, asns, sites: only these; empty: all.
+        routes: only these; one that ends in `*` stands for all that begin so.
+        address: only this client, found by computing its token under each live key.
+        network: only this network ("203.0.113.0/24", or any address of it), found the same way.
+        limit: the newest so many.
+    """
+
+    since: float | None
+    until: float | None
+    statuses: Sequence[int]
+    methods: Sequence[str]
+    routes: Sequence[str]
+    countries: Sequence[str]
+    asns: Sequence[int]
+    sites: Sequence[str]
+    address: str | None
+    network: str | None
+    limit: int | None
+
+
 class Reader:
     """Reads rows and opens their addresses; each use of a key checks its deadline."""
 
     def __init__(self, store: Store, keys: Keys) -> None:
         self.store, self.keys = store, keys
 
-    def rows(
-        self,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        statuses: Sequence[int] = (),
-        address: str | None = None,
-        network: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[Entry]:
+    def rows(self, **asked: Unpack[Asked]) -> Iterator[Entry]:
         """Entries, newest last.
-
-        Args:
-            since: Unix seconds, included.
-            until: Unix seconds, excluded.
-            statuses: only these status codes; empty: all.
-            address: only this client, found by computing its token under each live key.
-            network: only this network ("203.0.113.0/24", or any address of it), found the same way.
-            limit: the newest so many.
 
         Raises:
             SettingsError: the text is not an address or network.
             StoreError: the store fails.
         """
-        asked = _wanted(address, network)
-        query = Query(
-            since=_ms(since),
-            until=_ms(until),
-            statuses=tuple(statuses),
-            tokens=self._tokens(asked) if asked else None,
-            limit=limit,
-        )
-        for epoch, row in self.store.read(query):
-            yield self._entry(epoch, row)
+        for epoch, row in self.raw(**asked):
+            yield self.entry(epoch, row)
 
-    def _entry(self, epoch: int, row: Row) -> Entry:
-        net = self._open("network", epoch, row.network)
-        client = self._open("address", epoch, row.address)
+    def raw(self, **asked: Unpack[Asked]) -> Iterator[tuple[int, Row]]:
+        """Pairs of epoch start and row as it is stored, newest last; opens nothing. Errors as `rows`."""
+        yield from self.store.read(self.query(**asked))
+
+    def follow(self, **asked: Unpack[Asked]) -> Iterator[list[Entry]]:
+        """First the newest entries, `limit` at most; then, at each step, those stored since the step before.
+
+        It has no end. A new epoch's key is looked up when it comes. Errors as `rows`.
+        """
+        for found in self.store.follow(lambda: self.query(**asked)):
+            yield [self.entry(epoch, row) for epoch, row in found]
+
+    def query(self, **asked: Unpack[Asked]) -> Query:
+        """What to ask the store; SettingsError if an address is none."""
+        since, until = _ms(asked.get("since")), _ms(asked.get("until"))
+        sealed = _wanted(asked.pop("address", None), asked.pop("network", None))
+        tokens = self._tokens(sealed) if sealed else None
+        return Query(**{**asked, "since": since, "until": until, "tokens": tokens})  # type: ignore[arg-type]
+
+    def entry(self, epoch: int, row: Row) -> Entry:
+        """A row as a person reads it."""
         seal = self.keys.opening("address", epoch) if row.path else None
         return Entry(
             row.when / 1000,
-            unpack(client) if client else None,
-            network_text(net) if net else None,
+            self.text("address", epoch, row.address),
+            self.text("network", epoch, row.network),
             row.method,
             row.route,
             row.status,
@@ -92,6 +111,13 @@ class Reader:
             seal.open_path(row.path) if seal and row.path else None,
             *row[8:],
         )
+
+    def text(self, lane: str, epoch: int, token: bytes | None) -> str | None:
+        """The address or network of a token; None if it cannot be opened any more."""
+        packed = self._open(lane, epoch, token)
+        if packed is None:
+            return None
+        return network_text(packed) if lane == "network" else unpack(packed)
 
     def missing(self, *, since: float | None = None, until: float | None = None) -> int:
         """How many requests of a time (Unix seconds) are missing in the log, as its rows tell."""

@@ -10,7 +10,7 @@ from privacymw.store.keys import Keys
 from privacymw.store.server import ServerError
 
 _ROUND = 600_000  # ms between two looks when no deadline is near
-_AGAIN = 2_000  # ms after a look that failed
+_AGAIN = 2_000  # ms after a look or a sweep that failed
 _LEASE = 60_000  # ms; a sweeper that was killed is replaced after this
 _SETTLE_TRIES = 20
 
@@ -54,8 +54,11 @@ class Retention:
         self._decisions = decisions
         self._next_round = 0
         self._due = True
+        self._sweep_at = 0.0  # by the uptime
         self._steps: Iterator[None] | None = None
         self._leased = ("", 0)  # as whom, until when; a child of the process is somebody else
+        self.swept: float | None = None
+        """When this process last looked for what has to go, to the end; Unix seconds."""
 
     def begin(self) -> None:
         """Before the first request: what is overdue dies now; StoreError if it cannot.
@@ -84,23 +87,29 @@ class Retention:
         self._keys.prepare()
         self._store.prepare(self._keys.terms.start_of(self._keys.now()) + self._keys.terms.length)
 
-    def work(self, owner: str, seconds: float) -> None:
-        """Sweep for so long at most, three quarters of it asleep: a waiting writer looks ever more rarely."""
-        if self._due and self._steps is None:
-            self._begin_sweep(owner)
-        end = time.monotonic() + seconds
-        while self._steps and (begun := time.monotonic()) < end:
-            self._step()
-            time.sleep(min(3 * (time.monotonic() - begun), seconds))
+    def work(self, owner: str, seconds: float) -> bool:
+        """Sweep for so long at most, three quarters of it asleep: a waiting writer looks ever more rarely.
+
+        Whether it tried; after a fault it waits a little.
+        """
+        begun = time.monotonic()
+        if self._steps is None and (not self._due or begun < self._sweep_at):
+            return False
+        try:
+            if self._steps is None:
+                self._begin_sweep(owner)
+            end = begun + seconds
+            while self._steps and (begun := time.monotonic()) < end:
+                self._step()
+                time.sleep(min(3 * (time.monotonic() - begun), seconds))
+        except StoreError:
+            self._due, self._sweep_at = True, time.monotonic() + _AGAIN / 1000
+            raise
+        return True
 
     def _begin_sweep(self, owner: str) -> None:
         self._due, now = False, self._keys.now()
-        try:
-            leased = self._store.lease(owner, now, _LEASE)
-        except ServerError:
-            self._due = True
-            raise
-        if leased:
+        if self._store.lease(owner, now, _LEASE):
             self._leased = (owner, now + _LEASE)
             self._steps = sweep(self._store, self._keys, self._decisions)
         else:  # somebody sweeps, or was killed while he did
@@ -118,10 +127,8 @@ class Retention:
             try:
                 next(steps)
             except StopIteration:
+                self.swept = self._keys.now() / 1000
                 return
-            except StoreError:
-                self._due = True
-                raise
             self._steps = steps
 
     def pause(self, most: float) -> float:

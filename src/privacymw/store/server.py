@@ -56,6 +56,10 @@ class ServerError(StoreError):
         self.state, self.away, self.late = state, away or late, late
 
 
+class NewerFormat(ServerError):
+    """The tables were made by a newer version."""
+
+
 class Part(NamedTuple):
     """Tables that are made together: the first is looked for, and bears the version, in a comment.
 
@@ -169,7 +173,7 @@ class Server:
                 )
             self._make(db)
         elif version > self._part.version:
-            raise ServerError(
+            raise NewerFormat(
                 f"{self.shown}: made by a newer privacymw (format {version}, this one reads {self._part.version})"
             )
         elif version < self._part.version:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from privacymw.store.base import Finding, KeyInfo, Tombstone
 from privacymw.store.location import same_database
-from privacymw.store.server import Part, Server
+from privacymw.store.server import Part, Server, ServerError
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed
@@ -36,6 +36,7 @@ _TABLES = Part(
         f"create table key_lost {_COLUMNS})",
     ),
 )
+_NO_TABLE: Final = "42P01"
 # Five random UUIDs: 610 random bits where 512 are needed (six bits of each are fixed, RFC 9562 5.4).
 _FILL: Final = (
     "create unlogged table {key} as select decode(replace(concat(gen_random_uuid(), gen_random_uuid(),"
@@ -112,6 +113,14 @@ class ServerHome:
 
     def load(self, lane: str, start: int) -> tuple[KeyInfo, bytes] | None:
         """A live key with its secret; None also where what it was mixed with is not here."""
+        try:
+            return self._loaded(lane, start)
+        except ServerError as error:
+            if error.state != _NO_TABLE:
+                raise
+        return None  # it died while we looked
+
+    def _loaded(self, lane: str, start: int) -> tuple[KeyInfo, bytes] | None:
         with self.server.writing() as db:
             found = db.execute(_KNOWN, (lane, start)).fetchone()
             deadline, length, number, mixed, table = found or (0, 0, "", None, None)

@@ -5,7 +5,7 @@ One table an epoch, or an hour if epochs are shorter, and no index on tokens: a 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from privacymw.store.base import LANES, SEALED, Batch, Epoch, Query, Row
 from privacymw.store.decisions import Decision
 from privacymw.store.files import search
-from privacymw.store.filters import Condition, conditions
+from privacymw.store.filters import sqlite_conditions
 from privacymw.store.sqlite_decisions import SqliteDecisions
 from privacymw.store.sqlite_file import SqliteFile
 from privacymw.store.sqlite_tables import COLUMNS, make_log
@@ -27,6 +27,7 @@ _DAY = 86_400_000
 _CUT = 400  # rows deleted in one transaction: about 2 ms, so that no writer waits long
 _PAGE = 2000  # rows read at once
 _TRIM_STEPS = 25
+_HIGH = 1 << 62  # beyond the number of any row
 _PATIENCE = 0.1  # seconds a writer waits for another process; longer, and the next drain would be late
 
 _ENTER = (
@@ -42,9 +43,9 @@ _CUT_OLDEST = "delete from {log} where id in (select id from {log} order by id l
 _NEXT_TOKENS = "select max(id) from (select id from {log} where id > ? and epoch = ? and {has} order by id limit ?)"
 _FORGET = "update {log} set {nothing} where id > ? and id <= ? and epoch = ?"
 _FORGOTTEN = "update epoch set {lane} = 0 where start = ?"
-_READ = ("select id, epoch, {columns} from {log} where id {beyond} ? and {where} order by id {order} limit ?").replace(
-    "{columns}", ", ".join(COLUMNS)
-)
+_READ = (
+    "select id, epoch, {columns} from {log} where id > ? and id < ? and {where} order by id {order} limit ?"
+).replace("{columns}", ", ".join(COLUMNS))
 
 
 class SqliteStore:
@@ -57,7 +58,8 @@ class SqliteStore:
         patience: seconds to wait for another process's transaction.
 
     Raises:
-        StoreError: the file or folder cannot be made, opened or written, or comes from a newer version.
+        StoreError: the folder cannot be made or written; without `create`, there is no file. A file that cannot
+            be used is told by each call.
     """
 
     def __init__(
@@ -99,14 +101,16 @@ class SqliteStore:
         with self._file.writing() as db:
             db.execute(_ENTER, (batch.epoch, f"log_{batch.epoch // _HOUR}", *lanes))
             log = self._log_of(db, batch.epoch)
-            make_log(db, log)
             self._variables = db.getlimit(_LIMIT_VARIABLES)
         self._file.known[batch.epoch, lanes] = log
         return log
 
     @staticmethod
     def _log_of(db: "sqlite3.Connection", epoch: int) -> str:
+        """The table of an epoch, which is there: made anew where somebody dropped it by hand."""
         found = db.execute("select log from epoch where start = ?", (epoch,)).fetchone()
+        if found:
+            make_log(db, found[0])
         return str(found[0]) if found else ""
 
     def epochs(self) -> list[Epoch]:
@@ -123,11 +127,36 @@ class SqliteStore:
             for log, epochs in self._logs(query):
                 yield from self._rows(log, epochs, query, newest_first=False)
             return
+        yield from self._newest(query, query.limit)
+
+    def _newest(self, query: Query, limit: int, ends: Mapping[str, int] | None = None) -> list[_Found]:
+        """So many rows, the newest last; none beyond the ends of the tables."""
         found: list[_Found] = []
         for log, epochs in reversed(self._logs(query)):
-            rows = self._rows(log, epochs, query, newest_first=True)
-            found.extend(row for row, _ in zip(rows, range(query.limit - len(found)), strict=False))
-        yield from reversed(found)
+            rows = self._rows(
+                log, epochs, query, newest_first=True, high=_HIGH if ends is None else ends.get(log, 0) + 1
+            )
+            found.extend(row for _, row in zip(range(limit - len(found)), rows, strict=False))
+        return found[::-1]
+
+    def follow(self, ask: Callable[[], Query]) -> Iterator[list[_Found]]:
+        """By their numbers, which are given when rows are stored, whatever time they are of."""
+        query, ends = ask(), self._ends()
+        yield self._newest(query, _HIGH if query.limit is None else query.limit, ends)
+        while True:
+            before, ends, query = ends, self._ends(), ask()
+            fresh: list[_Found] = []
+            for log, epochs in self._logs(query):
+                end, seen = ends.get(log, 0), before.get(log, 0)
+                low = seen if seen <= end else 0  # the table was dropped, and made anew
+                fresh += self._rows(log, epochs, query, newest_first=False, low=low, high=end + 1)
+            yield fresh
+
+    def _ends(self) -> dict[str, int]:
+        """The last number of each table."""
+        with self._file.using() as db:
+            logs = db.execute("select distinct log from epoch join sqlite_master on name = log").fetchall()
+            return {log: db.execute(f"select max(id) from {log}").fetchone()[0] or 0 for (log,) in logs}  # noqa: S608
 
     def _logs(self, query: Query) -> list[tuple[str, list[int]]]:
         logs: dict[str, list[int]] = {}
@@ -138,18 +167,23 @@ class SqliteStore:
                     logs.setdefault(log, []).append(start)
         return list(logs.items())
 
-    def _rows(self, log: str, epochs: Sequence[int], query: Query, *, newest_first: bool) -> Iterator[_Found]:
-        where, values = _conditions(epochs, query)
-        beyond, order, last = ("<", "desc", 1 << 62) if newest_first else (">", "asc", 0)
-        statement = _READ.format(log=log, beyond=beyond, where=where, order=order)
+    def _rows(
+        self, log: str, epochs: Sequence[int], query: Query, *, newest_first: bool, low: int = 0, high: int = _HIGH
+    ) -> Iterator[_Found]:
+        """Those whose numbers lie between `low` and `high`."""
+        where, values = sqlite_conditions(epochs, query)
+        statement = _READ.format(log=log, where=where, order="desc" if newest_first else "asc")
         page: list[tuple[Any, ...]] | None = None
         while page is None or len(page) == _PAGE:
             with self._file.using() as db:
                 here = db.execute("select 1 from sqlite_master where name = ?", (log,)).fetchone()
-                page = db.execute(statement, (last, *values, _PAGE)).fetchall() if here else []  # purged while we read
+                page = (
+                    db.execute(statement, (low, high, *values, _PAGE)).fetchall() if here else []
+                )  # purged while we read
             for _, epoch, *columns in page:
                 yield epoch, Row(*columns)
-            last = page[-1][0] if page else last
+            if page:
+                low, high = (low, page[-1][0]) if newest_first else (page[-1][0], high)
 
     def forget(self, epoch: int, lane: str) -> Iterator[None]:
         """Take one lane's tokens out: without their key they still say who is the same."""
@@ -195,24 +229,17 @@ class SqliteStore:
         """Rows that had to go to keep within the size cap; a bounded number a call."""
         cut = 0
         for _ in range(_TRIM_STEPS):
-            if self._used() <= self._max_bytes:
+            if self._file.used() <= self._max_bytes:
                 break
             cut += self._cut_oldest() or self._decisions.drop_oldest()
         return cut
-
-    def _used(self) -> int:
-        with self._file.using() as db:
-            pages, free, size = (
-                int(db.execute(f"pragma {name}").fetchone()[0])
-                for name in ("page_count", "freelist_count", "page_size")
-            )
-        return (pages - free) * size
 
     def _cut_oldest(self) -> int:
         with self._file.writing() as db:
             oldest = db.execute("select log from epoch order by start limit 1").fetchone()
             if not oldest:
                 return 0
+            make_log(db, oldest[0])
             cut = db.execute(_CUT_OLDEST.format(log=oldest[0]), (_CUT,)).rowcount
             if not cut:
                 self._file.known.clear()
@@ -251,29 +278,17 @@ class SqliteStore:
 
     def scan_for(self, needles: Sequence[bytes]) -> set[bytes]:
         """Which byte strings are in the file, its write-ahead log or its shared memory."""
-        with self._file.using():
-            mine = {self.path.name, f"{self.path.name}-wal", f"{self.path.name}-shm"}
-            return {needle for path, needle in search(self.path.parent, needles) if path.name in mine}
+        mine = {self.path.name, f"{self.path.name}-wal", f"{self.path.name}-shm"}
+        return {needle for path, needle in search(self.path.parent, needles) if path.name in mine}
 
     def health(self) -> dict[str, object]:
         """Size in bytes and its cap, number of epochs, and the settings the promises rest on."""
         with self._file.using() as db:
             return {
                 "kind": "sqlite",
-                "bytes": self._used(),
+                "bytes": self._file.used(),
                 "max_bytes": self._max_bytes,
                 "epochs": db.execute("select count(*) from epoch").fetchone()[0],
                 "secure_delete": bool(db.execute("pragma secure_delete").fetchone()[0]),
                 "journal_mode": db.execute("pragma journal_mode").fetchone()[0],
             }
-
-
-def _conditions(epochs: Sequence[int], query: Query) -> tuple[str, list[object]]:
-    """The where clause and its values; values are bound, never written into the text."""
-    parts: list[Condition] = [("1", ()), *conditions(query, "?")]
-    if query.tokens is not None:
-        lanes = [lane for lane in LANES if any(lane in query.tokens[start] for start in epochs)]
-        each = " and ".join(["epoch = ?", *(f"{lane} is ?" for lane in lanes)])
-        bound = [value for start in epochs for value in (start, *map(query.tokens[start].get, lanes))]
-        parts.append((f"({' or '.join([f'({each})'] * len(epochs))})", bound))
-    return " and ".join(text for text, _ in parts), [value for _, values in parts for value in values]

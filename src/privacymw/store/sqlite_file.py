@@ -22,10 +22,14 @@ PRAGMAS = (
     "temp_store=memory",
     "wal_autocheckpoint=400",  # pages; the default of 1000 made a writer wait 20 ms beside a purge, this 4
 )
+_MOVE_AWAY = "Move it away, and the log goes on in a new file: mv {path} {path}.broken"
 
 
 class SqliteFile:
     """A SQLite file and at most one connection to it, for one thread at a time.
+
+    A file that cannot be used (damaged, of a newer version, somebody else's) stops nobody here: each call
+    raises StoreError until it is mended or moved away, and then goes on.
 
     Args:
         path: of the file; its folder is made private, the file 0600.
@@ -33,7 +37,7 @@ class SqliteFile:
         patience: seconds to wait for another process's transaction.
 
     Raises:
-        StoreError: the file or folder cannot be made, opened or written, or comes from a newer version.
+        StoreError: the folder cannot be made or written; without `create`, there is no file.
     """
 
     def __init__(self, path: Path, *, create: bool, patience: float) -> None:
@@ -46,11 +50,11 @@ class SqliteFile:
         """What is known of the schema; forgotten with the connection, and so after each fault."""
         if create:
             private_folder(path.parent)
+            with suppress(StoreError), self.using():  # the writer tells it, tries again, and counts what is lost
+                pass
+            self.close()  # a server may fork next
         elif not path.exists():
             raise StoreError(f"{path}: there is no log. Was the site started, and with this PRIVACYMW_DATA?")
-        with self.using():
-            pass
-        self.close()  # a server may fork next
         watch(self)
 
     @contextmanager
@@ -63,7 +67,16 @@ class SqliteFile:
                 yield self._connection()
             except (sqlite3.Error, OSError) as error:
                 self.close()  # a moved file, a full disk: the next call starts from a clean state
-                raise StoreError(f"{self.path}: {error}") from error
+                raise StoreError(f"{self.path}: {error}{self._way_out(error)}") from error
+
+    def _way_out(self, error: Exception) -> str:
+        """What to do where waiting does not help; SQLite says "not a database" and "malformed" by the base class."""
+        import sqlite3
+
+        bad = type(error) is sqlite3.DatabaseError or isinstance(error, (IsADirectoryError, PermissionError))
+        if bad or "unable to open" in str(error):
+            return f". {_MOVE_AWAY.format(path=self.path)}"
+        return ""
 
     def _connection(self) -> "sqlite3.Connection":
         if self._db and not self._is_same_file():
@@ -98,11 +111,15 @@ class SqliteFile:
 
         version = int(db.execute("pragma user_version").fetchone()[0])
         if version > VERSION:
-            raise StoreError(f"{self.path}: written by a newer privacymw (format {version}, this one reads {VERSION})")
+            raise StoreError(
+                f"{self.path}: written by a newer privacymw (format {version}, this one reads {VERSION})."
+                f" Install that one, or: {_MOVE_AWAY.format(path=self.path)}"
+            )
         try:
             for pragma in PRAGMAS:
                 db.execute(f"pragma {pragma}").fetchall()
-            if version < VERSION:
+            here = db.execute("select count(*) from sqlite_master where name in ('epoch', 'lease')").fetchone()[0]
+            if version < VERSION or here < 2:  # one may have been dropped by hand
                 make(db)
         except sqlite3.OperationalError as error:
             if "readonly" in str(error):
@@ -165,3 +182,12 @@ class SqliteFile:
 
     def _be_patient(self, db: "sqlite3.Connection") -> None:
         db.execute(f"pragma busy_timeout={round(self._patience * 1000)}")
+
+    def used(self) -> int:
+        """Bytes of the pages that are in use."""
+        with self.using() as db:
+            pages, free, size = (
+                int(db.execute(f"pragma {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return (pages - free) * size

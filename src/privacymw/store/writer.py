@@ -51,7 +51,8 @@ class Writer:
         self.sealer, self.backlog, self.notes, self.retention = sealer, backlog, notes, retention
         self._new_heartbeat = heartbeat
         self._store, self._clock = store, clock
-        self._troubles: set[str] = set()
+        self._troubles: dict[str, str] = {}  # what is in trouble, and the text of it
+        self._told: dict[str, str] = {}  # a text that was logged, and of what
         self._late: dict[str, float] = {}  # since when
         self.renew()
         retention.begin()
@@ -106,6 +107,7 @@ class Writer:
 
     def _beat(self, dropped: int, *, closed: bool = False) -> None:
         facts: dict[str, Any] = {**self.counts(dropped), "troubles": sorted(self._troubles), "store": None}
+        facts["swept"] = self.retention.swept
         self._try("facts", lambda: facts.update(store=self._store.health()))
         self.heartbeat.beat(facts, when=self._clock(), closed=closed)
 
@@ -115,20 +117,28 @@ class Writer:
             _log.warning("the diagnostics log is full: its %d oldest rows went early", trimmed)
 
     def _try(self, what: str, act: Callable[[], object]) -> None:
-        """Nothing may end the thread; a trouble is logged when it comes and when it goes, not in between."""
+        """Nothing may end the thread; a trouble is logged when it comes and when it goes, not in between.
+
+        One cause stops several things: a store that cannot be opened is told once.
+        """
         try:
             tried = act()
         except Exception as error:
             if what in self._troubles or not self._lasts(what, error):
                 return
             # The type and text of our own errors; never a traceback, whose locals hold addresses.
-            _log.warning("diagnostics log, %s: %s: %s", what, type(error).__name__, error)
-            self._troubles.add(what)
+            text = f"{type(error).__name__}: {error}"
+            self._troubles[what] = text
+            if self._told.setdefault(text, what) == what:
+                _log.warning("diagnostics log, %s: %s", what, text)
         else:
             self._late.pop(what, None)
             if what in self._troubles and tried is not False:
-                self._troubles.discard(what)
-                _log.warning("diagnostics log, %s: well again", what)
+                self._well(self._troubles.pop(what))
+
+    def _well(self, text: str) -> None:
+        if text not in self._troubles.values():
+            _log.warning("diagnostics log, %s: well again", self._told.pop(text))
 
     def _lasts(self, what: str, error: Exception) -> bool:
         """Whether it is a trouble: a server that answers late, now and then, is none."""

@@ -1,59 +1,16 @@
-"""`privacymw addresses`: the log as its keys still open it, the purge, and the evidence."""
+"""`privacymw addresses purge` and `verify`: what a site does itself, and whether it does."""
 
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from privacymw.cli import show
+from privacymw.cli.ask import ask
 from privacymw.cli.site import Site, find
-from privacymw.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from privacymw.store.base import Finding
-    from privacymw.store.reader import Entry
-
-_HEAD = ("time (UTC)", "client", "from", "with", "site", "method", "status", "ms", "route")
-_MAY_LACK = ("from", "with", "site")  # columns that are left out where no entry has anything in them
-
-
-def rows(options: Namespace) -> int:
-    """`addresses list`."""
-    site = find(options.data)
-    names = ("since", "until", "address", "network")
-    query = {name: getattr(options, name) for name in names}
-    with site.log() as log:
-        entries = list(log.rows(statuses=options.status, limit=options.limit or None, **query))
-        cut = bool(entries) and len(entries) == options.limit
-        missing = log.missing(since=entries[0].when if cut else options.since, until=options.until)
-    if options.json:
-        show.document([entry._asdict() for entry in entries])
-    elif entries:
-        _table([_cells(entry) for entry in entries])
-    else:
-        show.told(f"no request matches in {site.folder}")
-    if missing:
-        show.told(f"{missing} requests of this time are missing: more came at once than the log could take")
-    if cut:
-        show.told(f"the newest {options.limit} are shown; --limit 0 shows all")
-    return 0
-
-
-def _cells(entry: "Entry") -> tuple[object, ...]:
-    """The client is its address, or its network where only that can still be read."""
-    client = entry.address or entry.network or "-"
-    place = " ".join(filter(None, (entry.country, f"AS{entry.asn}" if entry.asn else None)))
-    agent = ", ".join(filter(None, (entry.browser, entry.system, entry.device)))
-    method = show.shortened(entry.method, 10)  # a stranger's own invention must not widen the table
-    took = f"{entry.duration * 1000:.1f}"
-    what = entry.path or entry.route
-    return show.utc(entry.when), client, place, agent, entry.site or "", method, entry.status, took, what
-
-
-def _table(rows: list[tuple[object, ...]]) -> None:
-    shown = [at for at, name in enumerate(_HEAD) if name not in _MAY_LACK or any(row[at] for row in rows)]
-    show.table([_HEAD[at] for at in shown], [[row[at] for at in shown] for row in rows], right=("status", "ms"))
 
 
 def purge(options: Namespace) -> int:
@@ -61,22 +18,13 @@ def purge(options: Namespace) -> int:
     with find(options.data).log() as log:
         overdue = [info for info in log.keys.home.live() if log.keys.now() >= log.keys.deadline(info)]
         if not options.yes:
-            _ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys.home.shown}, and take their rows away?")
+            ask(f"Destroy {len(overdue)} keys past their deadline in {log.keys.home.shown}, and take their rows away?")
         died = log.purge()
     if options.json:
         show.document({"keys_destroyed": died})
     else:
         print(f"{died} keys destroyed; rows that nobody may read any more are gone")
     return 0
-
-
-def _ask(question: str) -> None:
-    """Returns where the answer is yes."""
-    if not sys.stdin.isatty():
-        raise StoreError(f"{question}\nThere is no terminal to ask at: add --yes")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise StoreError("nothing was done")
 
 
 def verify(options: Namespace) -> int:

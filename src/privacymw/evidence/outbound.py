@@ -1,0 +1,162 @@
+"""Evidence on links to other sites, read by a parser that is not the one that rewrites them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from privacymw.evidence.claim import Sentence
+from privacymw.evidence.crawl import Visited, parsed
+from privacymw.evidence.driver import Answer
+from privacymw.evidence.markup import Link
+from privacymw.evidence.places import Place, is_of, place
+from privacymw.evidence.probe import Probe, until
+from privacymw.evidence.verdict import Finding, Seen, broken, held, unseen
+
+_LONG: Final = 1_500
+"""A link of so many signs may be too long to be sealed, as the page says."""
+_KEYS: Final = ("sign", "token", "key", "credential", "auth", "code", "secret", "password", "sas", "x-amz", "expires")
+
+
+def _links(probe: Probe) -> Iterator[tuple[Visited, Link, Place]]:
+    """Links of the pages that still lead to another site."""
+    for each in probe.pages:
+        at = probe.at(each)
+        for link in each.page.links():
+            if link.element == "form" and link.method == "post":
+                continue
+            hrefs = link.href.split() if link.attribute == "ping" else [link.href]
+            for href in hrefs:
+                if target := probe.foreign(href, at):
+                    yield each, link, target
+
+
+def leaving(probe: Probe) -> list[tuple[Visited, str]]:
+    """Links to the page before, by the page on which they stand."""
+    found = []
+    for each in probe.pages:
+        for link in each.page.links():
+            target = place(link.href, probe.at(each))
+            if target and f"{probe.prefix}/leaving/" in target.path:
+                found.append((each, target.path))
+    return list({path: (each, path) for each, path in found}.values())
+
+
+def bare(probe: Probe) -> list[tuple[Visited, str]]:
+    """Links that lead straight to another site, by page and host."""
+    return [(each, target.host) for each, link, target in _links(probe) if link.element in ("a", "area")]
+
+
+def _named(link: Link, target: Place) -> bool:
+    return target.host in link.text.lower()
+
+
+def _let_out(link: Link, target: Place) -> bool:
+    """Whether the page says that such a link is not covered: very long, or one that lets its holder in."""
+    query = target.query.lower()
+    return len(target.href) > _LONG or target.guarded or any(word in query for word in _KEYS)
+
+
+def mode(probe: Probe, sentence: Sentence) -> Seen:
+    """Each link that leaves goes through the page, or names where it leads."""
+    if not any(True for _ in probe.pages):
+        return unseen("no page of the app was met")
+    interstitial = sentence.values.get("mode") == "interstitial"
+    trusted = tuple(str(each) for each in probe.claim.values("outbound.trusted").get("hosts", ()))
+    faults: list[Finding] = []
+    named = 0
+    for each, link, target in _links(probe):
+        free = not interstitial or is_of(target.host, trusted) or _let_out(link, target)
+        if free and (_named(link, target) or link.element not in ("a", "area")) and link.attribute != "ping":
+            named += 1
+        else:
+            faults.append(_slipped(each, link, target))
+    if faults:
+        return Seen("broken", f"{faults[0].text} ({faults[0].where})", findings=tuple(dict.fromkeys(faults)))
+    return _followed(probe, named) if interstitial else _said(named)
+
+
+def _slipped(each: Visited, link: Link, target: Place) -> Finding:
+    """A link in a page that came encoded was out of reach."""
+    encoded = each.answer.header("content-encoding").lower() not in ("", "identity")
+    text = f"a link leads straight to {target.host} (<{link.element} {link.attribute}>)"
+    if encoded:
+        text += f", in a page that came as {each.answer.header('content-encoding')}"
+    return Finding("page-encoded" if encoded else "link-slips", each.url, text, "broken")
+
+
+def _said(named: int) -> Seen:
+    return held(f"{named} links to other sites name their host") if named else unseen("no link to another site was met")
+
+
+def _followed(probe: Probe, named: int) -> Seen:
+    """A few of the leaving links are opened: a page, no redirect, that names the destination."""
+    links = leaving(probe)
+    for each, path in links[:5]:
+        answer = probe.ask(path)
+        if fault := _page_fault(probe, answer):
+            return broken("leaving-page", each.url, f"a leaving link answers {answer.status}: {fault}")
+    if not links and not named:
+        return unseen("no link to another site was met")
+    return held(f"{len(links)} links go through the page before, {named} name their host")
+
+
+def _page_fault(probe: Probe, answer: Answer) -> str:
+    if answer.status != 200:
+        return "no page"
+    target = _target(probe, answer)
+    if target is None:
+        return "no link goes on from it"
+    return "" if target.host in answer.body.decode(errors="replace") else "it does not name the host"
+
+
+def _target(probe: Probe, answer: Answer) -> Place | None:
+    """Where the leaving page leads on to."""
+    links = parsed(answer).links()
+    return next((found for link in links if (found := probe.foreign(link.href))), None)
+
+
+def scope(probe: Probe, sentence: Sentence) -> Seen:
+    """The page is of sealed links alone: one that somebody made up leads nowhere."""
+    made_up = probe.ask(probe.ours("leaving/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))
+    if made_up.status != 404 or made_up.header("location"):
+        return broken("leaving-page", probe.ours("leaving"), f"a made-up link answers {made_up.status}")
+    return held("a made-up link answers 404; the exceptions are told, not kept", weak=True)
+
+
+def remember(probe: Probe, sentence: Sentence) -> Seen:
+    """With the visitor's own cookie the link leads there at once; what was followed is in no file."""
+    links = leaving(probe)
+    if not links:
+        return unseen("no link to another site was met")
+    path, target = links[0][1], _target(probe, probe.ask(links[0][1]))
+    saved = probe.post(path, "again=all")
+    cookies = [line.partition(";")[0] for line in saved.every("set-cookie")]
+    after = probe.ask(path, "", ("cookie", "; ".join(cookies)))
+    if target is None or after.status != 303 or after.header("location") != target.href:
+        return broken("leaving-page", path[:40], f"after 'not ask again' the link answers {after.status}")
+    forged = probe.ask(path, "", ("cookie", "; ".join(each[:-3] + "AAA" for each in cookies)))
+    if forged.status != 200:
+        return broken("leaving-page", path[:40], f"a forged cookie is obeyed: {forged.status}")
+    return _untraced(probe, target, path)
+
+
+def _untraced(probe: Probe, target: Place, path: str) -> Seen:
+    """A list of followed links would hold the target or its token."""
+    scratch = probe.scratch
+    if scratch is None:
+        return held("the link leads there at once, for the holder of the cookie alone")
+    until(lambda: False, 1.2)  # whatever counts, counts once a second
+    token = path.rpartition("/")[2].encode()
+    written = target.href.encode() if len(target.path) > 1 or target.query else token
+    if found := scratch.files_with(token, written):
+        return broken("log-differs", ", ".join(found), "a link that was followed is written down")
+    return held("the link leads there at once, for the holder of the cookie alone; no file tells of it")
+
+
+def trusted(probe: Probe, sentence: Sentence) -> Seen:
+    """Links to trusted hosts name them."""
+    hosts = tuple(str(each) for each in sentence.values.get("hosts", ()))
+    found = [(each, link, target) for each, link, target in _links(probe) if is_of(target.host, hosts)]
+    for each, link, target in found:
+        if link.element in ("a", "area") and not _named(link, target):
+            return broken("link-slips", each.url, f"the text of a link to {target.host} does not name it")
+    return held(f"{len(found)} links name their host") if found else unseen("no link to a trusted host was met")
