@@ -24,7 +24,7 @@ FLOORS: list[list[set[str]]] = [
             *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
             *("encodings", "held", "paths", "refresh", "setcookie", "skips", "url"),
         },
-        {"address", "kinds", "quick", "seal"},
+        {"address", "kinds", "linktext", "quick", "seal"},
         {"tokenizer"},
         {"forwarding", "masking", "words"},
         {"countries", "outlets"},

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from privacymw.core import Exchange
 from privacymw.html import Edit, Outlet, Rewriter
+from privacymw.linktext import says
 from privacymw.routes import generalised
 from privacymw.seal import LinkSeal
 from privacymw.url import Classifier, Hosts, Target, Verdict, parse
@@ -166,18 +167,18 @@ class Links:
         form = outlet.method == "get"
         address = None if trusted else self.leaving(target, form=form)
         named = "trusted" if trusted else "unsealable" if self._mode == "interstitial" else "named"
-        self.told(target.host, named if address is None else "sealed")
+        self.told(target.host, "sealed" if address is not None else "left" if form else named)
         if address is not None:
             return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")})
-        return None if form else Edit(_related(outlet, "external noopener"), suffix=f" ({target.host})")
+        return None if form else _named(outlet, target.host, _related(outlet, "external noopener"))
 
     def _blocked(self, outlet: Outlet, target: Target) -> Edit:
         """In every mode a page that says no; where it cannot be sealed, the link is taken out."""
         self.told(target.host, "blocked")
         address = self._sealed(target)
-        suffix = f" ({target.host})" if address is None else ""
-        related = _related(outlet, "external nofollow") if address is not None else {}
-        return Edit({outlet.attribute: address, **related}, suffix=suffix)
+        if address is None:
+            return _named(outlet, target.host, {outlet.attribute: None})
+        return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")})
 
     def _refreshing(self, target: Target) -> Edit | None:
         """A page that sends on by itself: like a redirect, its own act or held to the list."""
@@ -195,7 +196,16 @@ class Links:
         return Edit({"ping": None}) if any(kind != "internal" for kind in kinds) else None
 
 
-def _related(outlet: Outlet, more: str) -> dict[str, str]:
+def _named(outlet: Outlet, host: str, attributes: dict[str, str | None]) -> Edit:
+    """The host in the link's text; of an area, which has none, in what is read and hovered in its place."""
+    if outlet.element == "area":
+        name, title = outlet.attributes.get("alt", ""), outlet.attributes.get("title", "")
+        attributes |= {} if says(name, host) else {"alt": f"{name} ({host})".strip()}
+        attributes |= {} if says(title, host) else {"title": f"{title} ({host})".strip()}
+    return Edit(attributes, suffix=f" ({host})", host=host)
+
+
+def _related(outlet: Outlet, more: str) -> dict[str, str | None]:
     """The link's `rel` with ours added, the author's tokens kept; none where the element has no `rel`."""
     if outlet.element not in ("a", "area"):
         return {}

@@ -14,6 +14,7 @@ FATES: Final = {
     "trusted": "a trusted host: in the link's text",
     "unsealable": "too long, or it lets its holder in: in the link's text",
     "blocked": "a blocked host: not linked to",
+    "left": "a form that asks: left alone",
     "posts": "a form that posts: left alone",
     "refresh": "a page that sends on by itself: left alone",
     "redirect": "a redirect of the app: left alone",

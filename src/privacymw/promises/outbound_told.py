@@ -36,7 +36,9 @@ def of_links(promise: "Outbound") -> list[Sentence]:
             sentences.append(Sentence(f"outbound.{mode}", _TOLD_OF_PATHS[mode], {"paths": ", ".join(paths)}))
     page = "interstitial" in promise.modes
     if not page and promise.modes != {"off"}:
-        text = N_("Not covered are pages that we exempt one by one, and links that a program adds in your browser.")
+        text = N_(
+            "Not covered are pages that we exempt one by one, forms, and links that a program adds in your browser."
+        )
         sentences.append(Sentence("outbound.exempt", text))
     if page:
         text = N_(
