@@ -76,6 +76,7 @@ ANOTHER = {
     "outbound_redirects": "allow-list",
     "outbound_redirect_hosts": "login.example",
     "outbound_notes": '[{host = "*.lab.example", kinds = ["health"]}]',
+    "outbound_script": "on",
     "mail_links": "off",
     "mail_writes": "on",
     "personal_fields": "member_id, email",

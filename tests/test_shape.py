@@ -49,7 +49,7 @@ FLOORS: list[list[set[str]]] = [
         },
         {"destination", "folder", "policy", "questions", "receipt"},
         {"ballot", "decider", "keyring", "logplace", "recorder"},
-        {"bar", "holding", "languages", "promise", "running", "tally", "visitor", "wellknown"},
+        {"bar", "clicks", "holding", "languages", "promise", "running", "tally", "visitor", "wellknown"},
         {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "proving", "redirects", "versions"},
         {"edition"},
         {"archive"},

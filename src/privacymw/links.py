@@ -23,6 +23,8 @@ _SENT: Final = frozenset(("redirect", "refresh", "held"))
 """Fates of what leads away by itself, rather than when somebody clicks."""
 _REPEATED: Final = 256
 """Addresses that one page's links remember."""
+NAMED: Final = "data-privacy-named"
+"""The attribute of a link that leads to another site by itself, since it cannot be sealed."""
 _FORM: Final = "?"
 """Goes before a sealed target whose query is filled in by a form: no address begins with it."""
 
@@ -54,6 +56,7 @@ class Rules(NamedTuple):
     Attributes:
         held: hosts to which a page may send on by itself; None where that is not held to a list.
         mail: decides `mailto:` links; None where they are left alone.
+        marks: whether links that cannot be sealed are marked, for the script to let them go.
     """
 
     classifier: Classifier
@@ -62,6 +65,7 @@ class Rules(NamedTuple):
     tally: Callable[[str, str], None]
     held: Hosts | None = None
     mail: MailDecide | None = None
+    marks: bool = False
 
 
 class Links:
@@ -169,8 +173,9 @@ class Links:
         named = "trusted" if trusted else "unsealable" if self._mode == "interstitial" else "named"
         self.told(target.host, "sealed" if address is not None else "left" if form else named)
         if address is not None:
-            return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")})
-        return None if form else _named(outlet, target.host, _related(outlet, "external noopener"))
+            return _sealed(outlet, address)
+        mark = {NAMED: ""} if self._rules.marks else {}
+        return None if form else _named(outlet, target.host, {**_related(outlet, "external noopener"), **mark})
 
     def _blocked(self, outlet: Outlet, target: Target) -> Edit:
         """In every mode a page that says no; where it cannot be sealed, the link is taken out."""
@@ -178,7 +183,7 @@ class Links:
         address = self._sealed(target)
         if address is None:
             return _named(outlet, target.host, {outlet.attribute: None})
-        return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")})
+        return _sealed(outlet, address)
 
     def _refreshing(self, target: Target) -> Edit | None:
         """A page that sends on by itself: like a redirect, its own act or held to the list."""
@@ -194,6 +199,12 @@ class Links:
         """`ping` tells another site of a click that stays here: it is dropped (HTML 4.6.6)."""
         kinds = [self._verdict(url).kind for url in outlet.value.split()]
         return Edit({"ping": None}) if any(kind != "internal" for kind in kinds) else None
+
+
+def _sealed(outlet: Outlet, address: str) -> Edit:
+    """The page before, which is to be shown and not saved as a file."""
+    saved: dict[str, str | None] = {"download": None} if "download" in outlet.attributes else {}
+    return Edit({outlet.attribute: address, **_related(outlet, "external nofollow"), **saved})
 
 
 def _named(outlet: Outlet, host: str, attributes: dict[str, str | None]) -> Edit:

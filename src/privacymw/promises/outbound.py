@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from privacymw import answers, redirects, validators
+from privacymw.clicks import FILE, AwayPage, Clicks
 from privacymw.core import Exchange, Keeper
 from privacymw.headers import Pairs, without
 from privacymw.html import Decide, Rewriter
@@ -61,6 +62,11 @@ class Outbound(Promise, frozen=True, kw_only=True):
         setting("What you say of a destination on the page before it: host, kinds, text.", "tables",
                 check=check_notes, example='[{host = "*.lab.example", kinds = ["health", "contract"]}]'),
     ] = ()  # fmt: skip
+    script: Annotated[
+        bool,
+        setting("Put a script into pages: clicks on links that programs add lead to a page that names the address.",
+                "switch"),
+    ] = False  # fmt: skip
 
     @property
     def modes(self) -> frozenset[str]:
@@ -98,7 +104,7 @@ class _Keeper(Keeper):
     name = "outbound"
     reads = ("accept", "host", *validators.READS, *LeavingPage.reads)
     touches = (*answers.TOUCHES, *redirects.TOUCHES, "etag", "last-modified", HEADER)
-    standing = frozenset(("leaving",))
+    standing = frozenset(("leaving", "away", FILE))  # pages in caches, and links in the world, lead to them
 
     def __init__(self, promise: Outbound, services: Services) -> None:
         site = services.site
@@ -110,22 +116,25 @@ class _Keeper(Keeper):
         )
         held = None if promise.reachable is None else Hosts(promise.reachable)
         mail = None if services.mail is None else services.mail.decide
-        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail)
+        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail, promise.script)
         # What links stand on a confidential page is not to be found in a cache.
         self._confidential = self._rules._replace(classifier=forgetful)
         self._varies = bool(promise.paths)
         self._mode = self._modes.of_site
         self._redirects = Redirects(held, services.pages)
         self._embeds = services.embeds
+        self._clicks = None
+        if promise.script:
+            self._clicks = Clicks(services.pages, site.sites, promise.trusted, promise.blocked)
         waiting = self._embeds is not None and bool(self._embeds.categories)
         self._always = bool(promise.blocked) or held is not None
         self._everywhere = self._always or waiting or services.mail is not None
-        self._marks = {mode: _mark(mode, promise, services) for mode in MODES}
+        self._marks = {mode: _mark(mode, promise, services, self._clicks) for mode in MODES}
         self.offers = {"outbound_url": self._helper}
+        self.pages = {"away": AwayPage(services.pages).answer, FILE: services.pages.file(FILE, "text/javascript")}
         if services.links is not None:
-            self.pages = {
-                "leaving": LeavingPage(services, services.links, Hosts(promise.blocked), Notes(promise.notes)).answer
-            }
+            page = LeavingPage(services, services.links, Hosts(promise.blocked), Notes(promise.notes))
+            self.pages["leaving"] = page.answer
 
     def _links(self, exchange: Exchange, mode: str) -> Links:
         return Links(self._confidential if exchange.confidential else self._rules, exchange, mode)
@@ -175,8 +184,10 @@ class _Keeper(Keeper):
 
     def _decider(self, exchange: Exchange, links: Links, mode: str) -> Decide:
         acts = mode != "off" or self._always or self._rules.mail is not None
-        decide = links.decide if acts else None
-        return self._embeds.decider(exchange, links, decide) if self._embeds is not None else links.decide
+        decide: Decide = links.decide
+        if self._embeds is not None:
+            decide = self._embeds.decider(exchange, links, links.decide if acts else None)
+        return self._clicks.decider(exchange, decide) if self._clicks and mode == "interstitial" else decide
 
     def _helper(self, exchange: Exchange) -> Callable[[str], str]:
         return self._links(exchange, self._modes.asked(exchange)).address
@@ -194,11 +205,12 @@ def _concerns(headers: Pairs) -> bool:
     return False
 
 
-def _mark(mode: str, promise: Outbound, services: Services) -> validators.Mark:
+def _mark(mode: str, promise: Outbound, services: Services, clicks: Clicks | None) -> validators.Mark:
     """What our settings add to an ETag: pages rewritten by other rules must not be taken from a cache."""
     keys = services.links.first if services.links is not None else ""
     parts = services.embeds.digest if services.embeds is not None else ""
+    script = clicks.digest if clicks is not None else ""
     hosts = (promise.trusted, promise.blocked, promise.reachable, services.site.sites)
     return validators.Mark(
-        repr((mode, hosts, services.site.prefix, keys, parts, services.mail and services.mail.rules))
+        repr((mode, hosts, services.site.prefix, keys, parts, services.mail and services.mail.rules, script))
     )

@@ -24,6 +24,17 @@ _TOLD_OF_PATHS = {
     "off": N_("On pages under {paths}, we leave links to other sites as they are."),
 }
 
+_SCOPE = {
+    False: N_(
+        "Not covered are pages that we exempt one by one, links that a program adds in your browser, forms "
+        "that post, and links that are very long or let whoever has them in."
+    ),
+    True: N_(
+        "Not covered are pages that we exempt one by one, sites that a program opens by itself, forms that post or "
+        "that a program adds, and links that are very long or let whoever has them in."
+    ),
+}
+
 
 def of_links(promise: "Outbound") -> list[Sentence]:
     """What becomes of a link, where, and of which it does not."""
@@ -41,11 +52,10 @@ def of_links(promise: "Outbound") -> list[Sentence]:
         )
         sentences.append(Sentence("outbound.exempt", text))
     if page:
-        text = N_(
-            "Not covered are pages that we exempt one by one, links that a program adds in your browser, forms "
-            "that post, and links that are very long or let whoever has them in."
-        )
-        sentences.append(Sentence("outbound.scope", text))
+        sentences.append(Sentence("outbound.scope", _SCOPE[promise.script], facts={"script": promise.script}))
+        if promise.script:
+            text = N_("A link that a program adds in your browser leads to a page that only names its address.")
+            sentences.append(Sentence("outbound.script", text))
         text = N_("You can ask on that page not to be shown it again. We keep no list of the links that you follow.")
         sentences.append(Sentence("outbound.remember", text))
     return sentences
