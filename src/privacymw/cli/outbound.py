@@ -53,6 +53,28 @@ def report(options: Namespace) -> int:
     return 0
 
 
+def script(options: Namespace) -> int:
+    """`outbound script`."""
+    from privacymw.clicks import Clicks, integrity
+    from privacymw.page import Pages
+    from privacymw.pipeline import Pipeline
+    from privacymw.policies import Policy
+    from privacymw.promises.outbound import Outbound
+
+    policy = Policy.from_env()
+    site = policy.site
+    outbound = next(each for each in policy.promises if isinstance(each, Outbound))
+    pages = Pages(site.prefix, site.templates, language=site.language)
+    clicks = Clicks(pages, site.sites, outbound.trusted, outbound.blocked)
+    exchange = Pipeline([], prefix=site.prefix).begin("GET", "", "/", "", "https", None, {})
+    tag, digest = clicks.tag(exchange), integrity(pages)
+    if options.json:
+        show.document({"tag": tag, "integrity": digest, "script_src": f"'{digest}'"})
+        return 0
+    show.printed(f"{tag}\n\nIn a policy that names hashes:\n\n  script-src '{digest}'")
+    return 0
+
+
 def rows(counts: Mapping[str, int]) -> list[Row]:
     """The counts, most first; a count of names beyond the bound has no host and no route."""
     found = []

@@ -1,4 +1,4 @@
-// Links that a program added, and that lead away: a click shows a page that names the address.
+// Links that a program added: a click shows a page that names them.
 (() => {
 	const { at, own, trust, block } = document.currentScript.dataset;
 	const read = (href, base) => {
@@ -13,7 +13,7 @@
 		const url = read(location.hash.slice(1));
 		box.hidden = !url;
 		box.nextElementSibling.hidden = url;
-		for (const link of all("a[hreflang]")) link.hash = location.hash;
+		for (const link of all("[hreflang]")) link.hash = location.hash;
 		if (!url) return;
 		url.username = url.password = "";
 		const { host, href, protocol } = url, start = protocol + "//", end = href.slice((start + host).length);
