@@ -45,6 +45,7 @@ VERBS = [
     ["settings"],
     ["rollout"],
     ["outbound", "report"],
+    ["outbound", "script"],
     ["preview"],
     ["check"],
     ["explain"],
