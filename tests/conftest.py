@@ -34,13 +34,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium. Playwright keeps an event loop in this thread: no asyncio.run in the same module."""
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """Chromium, with the FLAGS of a module.
+
+    Playwright keeps an event loop in this thread: no asyncio.run in the same module.
+    """
     program = needed("chromium", "chromium-browser", "google-chrome")
     from playwright.sync_api import sync_playwright  # only where a browser is driven
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS, timeout=60_000)
+        flags = (*CHROMIUM_FLAGS, *getattr(request.module, "FLAGS", ()))
+        chromium = playwright.chromium.launch(executable_path=program, args=flags, timeout=60_000)
         yield chromium
         chromium.close()
 

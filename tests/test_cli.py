@@ -45,6 +45,7 @@ VERBS = [
     ["settings"],
     ["rollout"],
     ["outbound", "report"],
+    ["outbound", "script"],
     ["preview"],
     ["check"],
     ["explain"],
@@ -856,3 +857,15 @@ def test_the_document_of_commands_is_current() -> None:
     assert commands.PAGE.read_text(encoding="utf-8") == commands.page(), "run python tools/commands.py"
     headings = [line[3:] for line in commands.page().splitlines() if line.startswith("## ")]
     assert headings == [" ".join(["privacymw", *verb]) for verb in VERBS]
+
+
+def test_the_script_for_links_is_told_with_its_hash(tmp_path: Path) -> None:
+    env = {"PRIVACYMW_DATA": "none", "PRIVACYMW_SITES": "own.example", "PRIVACYMW_PREFIX": "/p"}
+    done = call("outbound", "script", "--json", cwd=tmp_path, env=env)
+    document = json.loads(done.out)
+    assert f'integrity="{document["integrity"]}"' in document["tag"]
+    assert document["script_src"] == f"'{document['integrity']}'"
+    assert 'data-at="/p/away" data-own="own.example"' in document["tag"]
+    told = call("outbound", "script", cwd=tmp_path, env=env).out
+    assert document["tag"] in told
+    assert document["script_src"] in told

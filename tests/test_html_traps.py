@@ -152,8 +152,13 @@ def test_edit(page: bytes, new: dict[str, str | None], expected: bytes) -> None:
     ("page", "expected"),
     [
         (b"<a href=x>y</a></a>", b"<a href=x>y (&lt;e>)</a></a>".replace(b"e>", b"e&gt;")),
-        (b"<a href=x>y<a name=z></a>", b"<a href=x>y<a name=z></a>"),
+        (b"<a href=x>y<a name=z>w</a>", b"<a href=x>y (&lt;e&gt;)<a name=z>w</a>"),
+        (b"<a href=x>y<p><A href=w>", b"<a href=x>y<p> (&lt;e&gt;)<A href=w>"),
         (b"<a href=x>y", b"<a href=x>y"),
+        (b"<body><a href=x>y", b"<body><a href=x>y (&lt;e&gt;)"),
+        (b"<body><a href=x>y<!-- z", b"<body><a href=x>y<!-- z"),
+        (b"<body><a href=x>y</body>", b"<body><a href=x>y (&lt;e&gt;)</body>"),
+        (b"<body><a href=x>y<textarea>", b"<body><a href=x>y<textarea>"),
         (b"<area href=x></a>", b"<area href=x></a>"),
     ],
 )

@@ -82,7 +82,7 @@ class Rewriter:
         """The rest. A tag that never ended is no tag and stays as it is (HTML 13.2.5, "eof-in-tag")."""
         self._advance(final=True)
         rest = self._written(len(self._buffer))
-        return rest + self._editor.ended() if self._is_document() else rest
+        return rest + self._editor.ended(self._buffer) if self._is_document() else rest
 
     def _is_document(self) -> bool:
         """Whether what is added now belongs to a page, and is not swallowed by what never ended."""
@@ -148,6 +148,7 @@ class Rewriter:
         ]
         settled = min([settled, *(span.start for span in waiting)])
         out = _rewritten(self._buffer, settled, changes)
+        self._editor.open.left(self._buffer, settled)
         self._drop(settled, waiting)
         return out
 

@@ -1,6 +1,7 @@
 """The page before a link that leaves: it names the destination and lets the visitor decide."""
 
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -10,6 +11,7 @@ from privacymw.core import Exchange, Job, Reply, not_allowed
 from privacymw.destination import no_way_on, shown, way_back
 from privacymw.headers import Pair, quoted_path, quoted_query
 from privacymw.links import opened
+from privacymw.notes import Notes
 from privacymw.page import NO_INDEX, NO_STORE
 from privacymw.promise import Services
 from privacymw.seal import LinkSeal
@@ -18,19 +20,24 @@ from privacymw.words import N_, Refusal
 
 _BLOCKED: Final = N_("The operators of this site do not link to the address below. There is no way on from here.")
 
+_FIELDS: Final = 100
+"""Fields of a form that are listed; the address above them has all."""
+
 
 class LeavingPage:
     """Answers `/privacy/leaving/<token>`."""
 
     reads: Final = ("cookie", "host", "origin", "referer", "sec-fetch-site", "content-type")
 
-    def __init__(self, services: Services, seal: LinkSeal, blocked: Hosts) -> None:
+    def __init__(self, services: Services, seal: LinkSeal, blocked: Hosts, notes: Notes) -> None:
         self._pages = services.pages
+        self._by = services.organisation.name
         self._folders = tuple(f"{each}/leaving/" for each in (services.site.prefix, *services.pages.others))
         self._cookie = services.cookie
         self._count = services.count
         self._seal = seal
         self._blocked = blocked
+        self._notes = notes
 
     def answer(self, exchange: Exchange, token: str) -> Reply | Job:
         """The page; a redirect if and only if token and preference are both ours and valid."""
@@ -47,6 +54,7 @@ class LeavingPage:
         if exchange.method not in ("GET", "HEAD"):
             return not_allowed("GET, HEAD, POST")
         if self._cookie is not None and self._cookie.read(exchange).goes_direct(target.host):
+            self._count("leaving", "visitors sent on, as they chose")
             return Reply(303, (("location", target.href), ("referrer-policy", "no-referrer"), NO_STORE, NO_INDEX), b"")
         self._count("leaving", "pages shown")
         return self._shown(exchange, target, remember=self._cookie is not None)
@@ -57,6 +65,13 @@ class LeavingPage:
             return None
         href, form = found
         return parse(with_query(href, quoted_query(exchange.query)) if form and exchange.query else href)
+
+    def _fields(self, exchange: Exchange, target: Target) -> list[tuple[str, str]]:
+        """What a form hands over, as the visitor wrote it; the address has it in signs that few can read."""
+        found = opened(self._seal, exchange.path.rpartition("/")[2])
+        if found is None or not found[1]:
+            return []
+        return parse_qsl(urlsplit(target.href).query, keep_blank_values=True, errors="replace")[:_FIELDS]
 
     def _post(self, exchange: Exchange, target: Target, body: bytes) -> Reply:
         """Keeps "not ask again" and shows the page once more: browsers hold redirects of a form to `form-action`."""
@@ -76,8 +91,14 @@ class LeavingPage:
             return self._pages.message(exchange, 400, N_("Nothing was changed"), why, NO_INDEX)
 
     def _shown(self, exchange: Exchange, target: Target, *headers: Pair, remember: bool) -> Reply:
+        words = self._pages.words(exchange)
+        kinds, text = self._notes.of(target.host)
         context = {
             **shown(target),
+            "fields": self._fields(exchange, target),
+            "notes": [words.text(each) for each in kinds],
+            "note": text,
+            "by": self._by or words.text(N_("the operator of this site")),
             "page": "leaving/" + exchange.path.rpartition("/")[2],
             "query": _query(exchange),
             "back": way_back(exchange, self._folders),

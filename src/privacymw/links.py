@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from privacymw.core import Exchange
 from privacymw.html import Edit, Outlet, Rewriter
+from privacymw.linktext import says
 from privacymw.routes import generalised
 from privacymw.seal import LinkSeal
 from privacymw.url import Classifier, Hosts, Target, Verdict, parse
@@ -22,6 +23,8 @@ _SENT: Final = frozenset(("redirect", "refresh", "held"))
 """Fates of what leads away by itself, rather than when somebody clicks."""
 _REPEATED: Final = 256
 """Addresses that one page's links remember."""
+NAMED: Final = "data-privacy-named"
+"""The attribute of a link that leads to another site by itself, since it cannot be sealed."""
 _FORM: Final = "?"
 """Goes before a sealed target whose query is filled in by a form: no address begins with it."""
 
@@ -53,6 +56,7 @@ class Rules(NamedTuple):
     Attributes:
         held: hosts to which a page may send on by itself; None where that is not held to a list.
         mail: decides `mailto:` links; None where they are left alone.
+        marks: whether links that cannot be sealed are marked, for the script to let them go.
     """
 
     classifier: Classifier
@@ -61,6 +65,7 @@ class Rules(NamedTuple):
     tally: Callable[[str, str], None]
     held: Hosts | None = None
     mail: MailDecide | None = None
+    marks: bool = False
 
 
 class Links:
@@ -166,18 +171,19 @@ class Links:
         form = outlet.method == "get"
         address = None if trusted else self.leaving(target, form=form)
         named = "trusted" if trusted else "unsealable" if self._mode == "interstitial" else "named"
-        self.told(target.host, named if address is None else "sealed")
+        self.told(target.host, "sealed" if address is not None else "left" if form else named)
         if address is not None:
-            return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")})
-        return None if form else Edit(_related(outlet, "external noopener"), suffix=f" ({target.host})")
+            return _sealed(outlet, address)
+        mark = {NAMED: ""} if self._rules.marks else {}
+        return None if form else _named(outlet, target.host, {**_related(outlet, "external noopener"), **mark})
 
     def _blocked(self, outlet: Outlet, target: Target) -> Edit:
         """In every mode a page that says no; where it cannot be sealed, the link is taken out."""
         self.told(target.host, "blocked")
         address = self._sealed(target)
-        suffix = f" ({target.host})" if address is None else ""
-        related = _related(outlet, "external nofollow") if address is not None else {}
-        return Edit({outlet.attribute: address, **related}, suffix=suffix)
+        if address is None:
+            return _named(outlet, target.host, {outlet.attribute: None})
+        return _sealed(outlet, address)
 
     def _refreshing(self, target: Target) -> Edit | None:
         """A page that sends on by itself: like a redirect, its own act or held to the list."""
@@ -195,7 +201,22 @@ class Links:
         return Edit({"ping": None}) if any(kind != "internal" for kind in kinds) else None
 
 
-def _related(outlet: Outlet, more: str) -> dict[str, str]:
+def _sealed(outlet: Outlet, address: str) -> Edit:
+    """The page before, which is to be shown and not saved as a file."""
+    saved: dict[str, str | None] = {"download": None} if "download" in outlet.attributes else {}
+    return Edit({outlet.attribute: address, **_related(outlet, "external nofollow"), **saved})
+
+
+def _named(outlet: Outlet, host: str, attributes: dict[str, str | None]) -> Edit:
+    """The host in the link's text; of an area, which has none, in what is read and hovered in its place."""
+    if outlet.element == "area":
+        name, title = outlet.attributes.get("alt", ""), outlet.attributes.get("title", "")
+        attributes |= {} if says(name, host) else {"alt": f"{name} ({host})".strip()}
+        attributes |= {} if says(title, host) else {"title": f"{title} ({host})".strip()}
+    return Edit(attributes, suffix=f" ({host})", host=host)
+
+
+def _related(outlet: Outlet, more: str) -> dict[str, str | None]:
     """The link's `rel` with ours added, the author's tokens kept; none where the element has no `rel`."""
     if outlet.element not in ("a", "area"):
         return {}

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from privacymw.characters import decode, encode
 from privacymw.held import CATEGORY, END, HOOK, LOADS, PREFIX, STANDS_IN
+from privacymw.linktext import OpenLink
 from privacymw.markup import TAG_NAME, Attribute, LongTag, Span, attributes, begun
 from privacymw.refresh import refresh
 from privacymw.tokenizer import CAP
@@ -53,6 +54,8 @@ class Outlet(NamedTuple):
 class Edit(NamedTuple):
     """What becomes of a tag: attributes with their new value (None removes), and text before its `</a>`.
 
+    That text, `suffix`, is left out where the link's own text shows the `host` already.
+
     `before` is markup that goes before the tag as it is, in ASCII and character references. `held` says
     that the tag is not to load anything.
 
@@ -63,6 +66,7 @@ class Edit(NamedTuple):
     suffix: str = ""
     before: str = ""
     held: bool = False
+    host: str = ""
 
 
 Decide = Callable[[Outlet], Edit | None]
@@ -79,12 +83,12 @@ class Editor:
         self._decide = decide
         self._passed = False  # an outlet was met already
         self._form_method = ""
-        self._suffix = b""
+        self.open = OpenLink()
         self._linked = False
 
-    def ended(self) -> bytes:
+    def ended(self, buffer: bytes | bytearray) -> bytes:
         """What goes to the end of the page."""
-        return self._placed(END)
+        return self._named(buffer, len(buffer)) + self._placed(END)
 
     def changes(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
@@ -99,18 +103,22 @@ class Editor:
         assert name, "spans begin with a tag"
         element = name[1].decode("ascii").lower()
         if buffer[span.start + 1] == _SLASH:
-            return self._end_tag(element, span.start)
+            return self._end_tag(buffer, element, span.start)
         return self._start_tag(buffer, span, element, name.end(), b" %b")
 
-    def _end_tag(self, element: str, start: int) -> list[Change]:
-        if element == "body":
-            return [(start, start, self._placed(END))]
+    def _end_tag(self, buffer: bytes | bytearray, element: str, start: int) -> list[Change]:
         if element == "form":
             self._form_method = ""
             return []
+        named = self._named(buffer, start)
+        if element == "body":
+            return [(start, start, named + self._placed(END))]
         self._linked = False
-        suffix, self._suffix = self._suffix, b""
-        return [(start, start, suffix)] if suffix else []
+        return [(start, start, named)] if named else []
+
+    def _named(self, buffer: bytes | bytearray, end: int) -> bytes:
+        """What names the host of the open link, before its end."""
+        return encode(self.open.ended(buffer, end, self.codec), self.codec) if self.open.suffix else b""
 
     def _start_tag(
         self, buffer: bytes | bytearray, span: Span, element: str, insert: int, added: bytes
@@ -125,16 +133,18 @@ class Editor:
         if span.end - span.start > CAP:
             found = [one for one in written if one.end - one.start <= CAP]
             overlong = [one for one in written if one.end - one.start > CAP]
+        changes: list[Change] = []
         if element == "a" and span.part in ("whole", "first"):
-            self._suffix = b""  # an open one never met its end tag
+            changes = self._end_tag(buffer, "a", span.start)  # a link ends where another begins
             self._linked = True
         values = self._values(found)
         answer = self._answer(element, values, span.long.seen) if span.long else self._whole(element, values)
-        changes = self._disarmed(element, overlong) if overlong else []
+        changes += self._disarmed(element, overlong) if overlong else ()
         if answer:
-            changes += self._written(buffer, found, answer)
-            changes += self._added(answer, values, insert, added)
-        return changes + self._end_tag("a", span.close) if span.close else changes
+            changes += (*self._written(buffer, found, answer), *self._added(answer, values, insert, added))
+        if element == "a":
+            self.open.begins(span.end)
+        return changes + self._end_tag(buffer, "a", span.close) if span.close else changes
 
     def _placed(self, place: str) -> bytes:
         edit = self._decide(Outlet(place, "", "", "", {}))
@@ -229,7 +239,8 @@ class Editor:
         self._passed = True
         if edit is None:
             return {}
-        self._suffix = encode(edit.suffix, self.codec) if element == "a" and edit.suffix else self._suffix
+        if element == "a" and edit.suffix:
+            self.open.suffix, self.open.host = edit.suffix, edit.host
         url = edit.attributes.get("content") if element == "meta" else None
         return edit.attributes if url is None else {**edit.attributes, "content": before + url}
 

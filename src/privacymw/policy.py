@@ -82,6 +82,15 @@ class Site(Group, frozen=True, kw_only=True):
             check=check_secrets,
         ),
     ] = ()
+    link_keys: Annotated[
+        tuple[str, ...],
+        setting(
+            "Former secrets that still open links, and sign and seal nothing any more.",
+            "list",
+            secret=True,
+            check=check_secrets,
+        ),
+    ] = ()
     config: Annotated[str, setting("A TOML file for what is a table; the environment goes over it.")] = ""
     sites: Annotated[
         tuple[str, ...],

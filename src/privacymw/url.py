@@ -69,7 +69,7 @@ class Hosts:
         self._patterns = frozenset(map(host_pattern, patterns))
 
     def __contains__(self, host: str) -> bool:
-        return host in self._patterns or any("*." + domain in self._patterns for domain in _domains(host))
+        return host in self._patterns or any("*." + domain in self._patterns for domain in domains(host))
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._patterns))
@@ -165,7 +165,8 @@ def _base(page: str, base: str | None) -> str:
     return page if url is None or url.protocol in ("data:", "javascript:") else url.href
 
 
-def _domains(host: str) -> Iterator[str]:
+def domains(host: str) -> Iterator[str]:
+    """What a host is below, the nearest first: of `a.b.example` it is `b.example` and `example`."""
     while "." in host:
         host = host.partition(".")[2]
         yield host

@@ -14,6 +14,7 @@ FATES: Final = {
     "trusted": "a trusted host: in the link's text",
     "unsealable": "too long, or it lets its holder in: in the link's text",
     "blocked": "a blocked host: not linked to",
+    "left": "a form that asks: left alone",
     "posts": "a form that posts: left alone",
     "refresh": "a page that sends on by itself: left alone",
     "redirect": "a redirect of the app: left alone",
@@ -49,6 +50,28 @@ def report(options: Namespace) -> int:
         show.document({**document, "suggestions": lines})
         return 0
     _told(found, {**pages, **mail}, lines, since)
+    return 0
+
+
+def script(options: Namespace) -> int:
+    """`outbound script`."""
+    from privacymw.clicks import Clicks, integrity
+    from privacymw.page import Pages
+    from privacymw.pipeline import Pipeline
+    from privacymw.policies import Policy
+    from privacymw.promises.outbound import Outbound
+
+    policy = Policy.from_env()
+    site = policy.site
+    outbound = next(each for each in policy.promises if isinstance(each, Outbound))
+    pages = Pages(site.prefix, site.templates, language=site.language)
+    clicks = Clicks(pages, site.sites, outbound.trusted, outbound.blocked)
+    exchange = Pipeline([], prefix=site.prefix).begin("GET", "", "/", "", "https", None, {})
+    tag, digest = clicks.tag(exchange), integrity(pages)
+    if options.json:
+        show.document({"tag": tag, "integrity": digest, "script_src": f"'{digest}'"})
+        return 0
+    show.printed(f"{tag}\n\nIn a policy that names hashes:\n\n  script-src '{digest}'")
     return 0
 
 

@@ -73,6 +73,8 @@ def _outbound(verbs: "Verbs[Parser]") -> None:
     below = group_of(verbs, "outbound", "Look at where the links of your pages lead.")
     text = "List the hosts to which links and redirects lead, by route, and what became of them."
     json_form(verb_of(below, "report", "outbound:report", text))
+    text = "Print the tag of the script for links that programs add, and its hash; see PRIVACYMW_OUTBOUND_SCRIPT."
+    json_form(verb_of(below, "script", "outbound:script", text, data=False))
 
 
 def _preview(verbs: "Verbs[Parser]") -> None:

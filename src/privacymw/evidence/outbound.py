@@ -1,12 +1,14 @@
 """Evidence on links to other sites, read by a parser that is not the one that rewrites them."""
 
+import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from privacymw.evidence.claim import Sentence
 from privacymw.evidence.crawl import Visited, parsed
 from privacymw.evidence.driver import Answer
-from privacymw.evidence.markup import Link
+from privacymw.evidence.markup import Element, Link
 from privacymw.evidence.places import Place, is_of, place
 from privacymw.evidence.probe import Probe, until
 from privacymw.evidence.verdict import Finding, Seen, broken, held, unseen
@@ -194,6 +196,26 @@ def scope(probe: Probe, sentence: Sentence) -> Seen:
     if made_up.status != 404 or made_up.header("location"):
         return broken("leaving-page", probe.ours("leaving"), f"a made-up link answers {made_up.status}")
     return held("a made-up link answers 404; the exceptions are told, not kept", weak=True)
+
+
+def script(probe: Probe, sentence: Sentence) -> Seen:
+    """Pages carry the script, its bytes are those of its hash, and the page to which it leads has no link out of here."""
+    tags = [each for visited in probe.pages for each in visited.page.named("script") if _is_ours(probe, each)]
+    if not tags:
+        return broken("link-slips", "/", "no page carries the script that sees to added links")
+    for tag in {each.attributes["src"]: each for each in tags}.values():
+        path, _, query = tag.attributes["src"].partition("?")
+        hashed = base64.b64encode(hashlib.sha384(probe.ask(path, query).body).digest()).decode()
+        if tag.attributes.get("integrity") != f"sha384-{hashed}":
+            return broken("link-slips", path, "the script is not that of its hash, so that no browser runs it")
+    away = probe.ask(probe.ours("away"))
+    if away.status != 200 or any(probe.foreign(link.href) for link in parsed(away).links()):
+        return broken("leaving-page", probe.ours("away"), f"answers {away.status}, or has a link to another site")
+    return held("pages carry the script; the page to which it leads has no link to another site", weak=True)
+
+
+def _is_ours(probe: Probe, tag: Element) -> bool:
+    return probe.ours("leave.js") in tag.attributes.get("src", "")
 
 
 def remember(probe: Probe, sentence: Sentence) -> Seen:

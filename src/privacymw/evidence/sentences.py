@@ -54,6 +54,7 @@ EVIDENCE: Final[Mapping[str, Evidence]] = {
     "mail.links": outbound.mail,
     "mail.personal": outbound.personal,
     "outbound.scope": outbound.scope,
+    "outbound.script": outbound.script,
     "outbound.remember": outbound.remember,
     "outbound.trusted": outbound.trusted,
     "transport.redirect": headers.redirect,

@@ -63,7 +63,13 @@ class Pages:
         import jinja2  # 45 ms that an app without a visitor to these pages need not wait for
 
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(self._folders),
+            loader=jinja2.ChoiceLoader(
+                [
+                    jinja2.FileSystemLoader(self._folders),
+                    # An override of `leaving.html` that changes a part of it extends `privacymw/leaving.html`.
+                    jinja2.PrefixLoader({"privacymw": jinja2.FileSystemLoader(TEMPLATES)}),
+                ]
+            ),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -74,7 +80,7 @@ class Pages:
         said: Any = environment  # what the extension adds
         said.install_gettext_callables(words.text, words.catalogue.ngettext, newstyle=True)
         environment.filters.update(long_date=words.date, label=words.label, labels=words.labels)
-        environment.globals["language"] = words.language
+        environment.globals.update(language=words.language, own=self._own.language)
         return environment
 
     def source(self, name: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from privacymw import answers, redirects, validators
+from privacymw.clicks import FILE, AwayPage, Clicks
 from privacymw.core import Exchange, Keeper
 from privacymw.headers import Pairs, without
 from privacymw.html import Decide, Rewriter
@@ -14,8 +15,10 @@ from privacymw.kinds import setting
 from privacymw.leaving import LeavingPage
 from privacymw.linkmodes import HEADER, MODES, LinkModes, check_modes
 from privacymw.links import Links, Rules
+from privacymw.notes import Note, Notes, check_notes
 from privacymw.policy import check_hosts
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Telling
+from privacymw.promises.outbound_told import of_hosts, of_links
 from privacymw.redirects import Redirects
 from privacymw.url import Classifier, Hosts
 from privacymw.words import N_
@@ -55,6 +58,16 @@ class Outbound(Promise, frozen=True, kw_only=True):
         setting("Hosts to which your app may redirect, such as the one where people sign in.", "list",
                 check=check_hosts, example="login.example.com"),
     ] = ()  # fmt: skip
+    notes: Annotated[
+        tuple[Note, ...],
+        setting("What you say of a destination on the page before it: host, kinds, text.", "tables",
+                check=check_notes, example='[{host = "*.lab.example", kinds = ["health", "contract"]}]'),
+    ] = ()  # fmt: skip
+    script: Annotated[
+        bool,
+        setting("Put a script into pages: clicks on links that programs add lead to a page that names the address.",
+                "switch"),
+    ] = False  # fmt: skip
 
     @property
     def modes(self) -> frozenset[str]:
@@ -73,88 +86,15 @@ class Outbound(Promise, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, mode=_stepped_down(self.mode), paths=paths)
 
     def section(self, telling: Telling) -> Section | None:
-        sentences = [*self._of_links(), *self._of_hosts()]
+        sentences = [*of_links(self), *of_hosts(self, telling.name)]
         if not sentences:
             return None
         text = N_("We do not answer for the content or the security of other sites. Please read their privacy notices.")
         sentences.append(Sentence("outbound.others", text, {}, telling.name))
         return Section("outbound", self.title, tuple(sentences))
 
-    def _of_links(self) -> list[Sentence]:
-        """What becomes of a link, where, and of which it does not."""
-        sentences = (
-            [Sentence("outbound.mode", _TOLD[self.mode], facts={"mode": self.mode})] if self.mode != "off" else []
-        )
-        for mode in MODES:
-            paths = [path for path, word in self.paths.items() if word == mode]
-            if paths:
-                facts = {"paths": paths, "mode": mode}
-                text = _TOLD_OF_PATHS[mode]
-                sentences.append(Sentence(f"outbound.{mode}", text, {"paths": ", ".join(paths)}, facts=facts))
-        page = "interstitial" in self.modes
-        if not page and self.modes != {"off"}:
-            text = N_("Not covered are pages that we exempt one by one, and links that a program adds in your browser.")
-            sentences.append(Sentence("outbound.exempt", text))
-        if page:
-            text = N_(
-                "Not covered are pages that we exempt one by one, links that a program adds in your browser, forms "
-                "that post, and links that are very long or let whoever has them in."
-            )
-            sentences.append(Sentence("outbound.scope", text))
-            text = N_(
-                "You can ask on that page not to be shown it again. We keep no list of the links that you follow."
-            )
-            sentences.append(Sentence("outbound.remember", text))
-        return sentences
-
-    def _of_hosts(self) -> list[Sentence]:
-        """What is so for some hosts."""
-        sentences = []
-        if self.trusted and self.modes != {"off"}:
-            trusted = {
-                True: N_("Links to {hosts} lead there without such a page; their text names the host."),
-                False: N_("This is so for links to {hosts} too, which we trust."),
-            }
-            text = trusted["interstitial" in self.modes]
-            sentences.append(
-                Sentence("outbound.trusted", text, {"hosts": ", ".join(self.trusted)}, facts={"hosts": self.trusted})
-            )
-        if self.blocked:
-            text = N_("We do not link to {hosts}: a link to such a site does not lead there.")
-            sentences.append(
-                Sentence("outbound.blocked", text, {"hosts": ", ".join(self.blocked)}, facts={"hosts": self.blocked})
-            )
-        if self.reachable:
-            text = N_(
-                "Our server sends your browser on to another site only if it is one of {hosts}. Else you see a page "
-                "with the address."
-            )
-            sentences.append(
-                Sentence(
-                    "outbound.redirects", text, {"hosts": ", ".join(self.reachable)}, facts={"hosts": self.reachable}
-                )
-            )
-        elif self.reachable is not None:
-            text = N_("Our server does not send your browser on to another site. You see a page with the address.")
-            sentences.append(Sentence("outbound.redirects", text, facts={"hosts": ()}))
-        return sentences
-
     def keeper(self, services: Services) -> Keeper | None:
         return _Keeper(self, services)
-
-
-_TOLD = {
-    "interstitial": N_(
-        "When you follow a link to another site, we show you a page first that names the destination. From "
-        "there you go on or stay."
-    ),
-    "annotate": N_("The text of a link to another site names the host to which it leads."),
-}
-_TOLD_OF_PATHS = {
-    "interstitial": N_("On pages under {paths}, a page that names the destination comes first."),
-    "annotate": N_("On pages under {paths}, the text of a link to another site names its host instead."),
-    "off": N_("On pages under {paths}, we leave links to other sites as they are."),
-}
 
 
 def _stepped_down(mode: str) -> Literal["annotate", "off"]:
@@ -165,7 +105,7 @@ class _Keeper(Keeper):
     name = "outbound"
     reads = ("accept", "host", *validators.READS, *LeavingPage.reads)
     touches = (*answers.TOUCHES, *redirects.TOUCHES, "etag", "last-modified", HEADER)
-    standing = frozenset(("leaving",))
+    standing = frozenset(("leaving", "away", FILE))  # pages in caches, and links in the world, lead to them
 
     def __init__(self, promise: Outbound, services: Services) -> None:
         site = services.site
@@ -177,20 +117,25 @@ class _Keeper(Keeper):
         )
         held = None if promise.reachable is None else Hosts(promise.reachable)
         mail = None if services.mail is None else services.mail.decide
-        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail)
+        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail, promise.script)
         # What links stand on a confidential page is not to be found in a cache.
         self._confidential = self._rules._replace(classifier=forgetful)
         self._varies = bool(promise.paths)
         self._mode = self._modes.of_site
         self._redirects = Redirects(held, services.pages)
         self._embeds = services.embeds
+        self._clicks = None
+        if promise.script:
+            self._clicks = Clicks(services.pages, site.sites, promise.trusted, promise.blocked)
         waiting = self._embeds is not None and bool(self._embeds.categories)
         self._always = bool(promise.blocked) or held is not None
         self._everywhere = self._always or waiting or services.mail is not None
-        self._marks = {mode: _mark(mode, promise, services) for mode in MODES}
+        self._marks = {mode: _mark(mode, promise, services, self._clicks) for mode in MODES}
         self.offers = {"outbound_url": self._helper}
+        self.pages = {"away": AwayPage(services.pages).answer, FILE: services.pages.file(FILE, "text/javascript")}
         if services.links is not None:
-            self.pages = {"leaving": LeavingPage(services, services.links, Hosts(promise.blocked)).answer}
+            page = LeavingPage(services, services.links, Hosts(promise.blocked), Notes(promise.notes))
+            self.pages["leaving"] = page.answer
 
     def _links(self, exchange: Exchange, mode: str) -> Links:
         return Links(self._confidential if exchange.confidential else self._rules, exchange, mode)
@@ -241,8 +186,10 @@ class _Keeper(Keeper):
 
     def _decider(self, exchange: Exchange, links: Links, mode: str) -> Decide:
         acts = mode != "off" or self._always or self._rules.mail is not None
-        decide = links.decide if acts else None
-        return self._embeds.decider(exchange, links, decide) if self._embeds is not None else links.decide
+        decide: Decide = links.decide
+        if self._embeds is not None:
+            decide = self._embeds.decider(exchange, links, links.decide if acts else None)
+        return self._clicks.decider(exchange, decide) if self._clicks and mode == "interstitial" else decide
 
     def _helper(self, exchange: Exchange) -> Callable[[str], str]:
         return self._links(exchange, self._modes.asked(exchange)).address
@@ -260,11 +207,12 @@ def _concerns(headers: Pairs) -> bool:
     return False
 
 
-def _mark(mode: str, promise: Outbound, services: Services) -> validators.Mark:
+def _mark(mode: str, promise: Outbound, services: Services, clicks: Clicks | None) -> validators.Mark:
     """What our settings add to an ETag: pages rewritten by other rules must not be taken from a cache."""
     keys = services.links.first if services.links is not None else ""
     parts = services.embeds.digest if services.embeds is not None else ""
+    script = clicks.digest if clicks is not None else ""
     hosts = (promise.trusted, promise.blocked, promise.reachable, services.site.sites)
     return validators.Mark(
-        repr((mode, hosts, services.site.prefix, keys, parts, services.mail and services.mail.rules))
+        repr((mode, hosts, services.site.prefix, keys, parts, services.mail and services.mail.rules, script))
     )
