@@ -199,7 +199,7 @@ def scope(probe: Probe, sentence: Sentence) -> Seen:
 
 
 def script(probe: Probe, sentence: Sentence) -> Seen:
-    """Pages carry the script, its bytes are those of its hash, and the page to which it leads has no link out of here."""
+    """Pages carry the script, its bytes are those of its hash, and its page has no link to another site."""
     tags = [each for visited in probe.pages for each in visited.page.named("script") if _is_ours(probe, each)]
     if not tags:
         return broken("link-slips", "/", "no page carries the script that sees to added links")
