@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import gzip
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -157,7 +156,7 @@ def by_signal(environ: Environ) -> str:
 PARTNER = '<a href="https://partner.example/">partner</a>'
 DECLARED = '[{name = "sid", category = "necessary", purpose = "keeps you signed in"}]'
 SID = ("Set-Cookie", "sid=1; Max-Age=99999; Secure; HttpOnly")
-GZIPPED = {"body": gzip.compress(PARTNER.encode()), "headers": (HTML, ("Content-Encoding", "gzip"))}
+ENCODED = {"body": b"\x0b\x02\x80\x03", "headers": (HTML, ("Content-Encoding", "br"))}
 
 BROKEN: dict[str, dict[str, Any]] = {
     "page-draft": {"notice_effective": ""},
@@ -188,8 +187,9 @@ BROKEN: dict[str, dict[str, Any]] = {
     "confidential-referrer": {"outside": added(("Referrer-Policy", "origin"), under="/members")},
     "keys-beside-rows": {"keys": "beside", "logs": True},
     "link-slips": {"outside": replaced(b"<h1>about</h1>", PARTNER.encode())},
-    "page-encoded": {"app": with_page("/about", **GZIPPED)},
+    "page-encoded": {"app": with_page("/about", **ENCODED)},
     "leaving-page": {"outside": replaced(b"partner.example", b"elsewhere", "/privacy/leaving")},
+    "mail-unannounced": {"outside": replaced(b"<h1>about</h1>", b'<a href="mailto:a@portal.example">a</a>')},
     "link-unannounced": {"outbound_mode": "off"},
     "redirect-leaves": {"app": linking("/go", Page(headers=(("Location", "https://partner.example/"),), status=302))},
     "form-leaves": {"app": with_page("/about", body='<form method="post" action="https://partner.example/"></form>')},

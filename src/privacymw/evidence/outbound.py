@@ -1,6 +1,6 @@
 """Evidence on links to other sites, read by a parser that is not the one that rewrites them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from privacymw.evidence.claim import Sentence
@@ -56,14 +56,33 @@ def _let_out(link: Link, target: Place) -> bool:
 
 
 def mode(probe: Probe, sentence: Sentence) -> Seen:
-    """Each link that leaves goes through the page, or names where it leads."""
-    if not any(True for _ in probe.pages):
-        return unseen("no page of the app was met")
-    interstitial = sentence.values.get("mode") == "interstitial"
+    """Each link that leaves goes through the page, or names where it leads; pages with a mode of their own apart."""
+    return _judged(probe, str(sentence.values.get("mode")), "")
+
+
+def of_paths(probe: Probe, sentence: Sentence) -> Seen:
+    """The same under the paths that the sentence names; where links are left alone there is nothing to hold."""
+    if sentence.values.get("mode") == "off":
+        return unseen("links there are left alone, which breaks nothing")
+    return _judged(probe, str(sentence.values.get("mode")), sentence.name)
+
+
+def _rule(probe: Probe, path: str) -> str:
+    """The name of the sentence that is about a path: the longest that names it; empty for the general one."""
+    told = [each for each in probe.claim.sentences if each.name.startswith("outbound.") and "paths" in each.values]
+    named = [(str(at).rstrip("/"), each.name) for each in told for at in each.values["paths"]]
+    found = [(len(at), name) for at, name in named if (path + "/").startswith(at + "/")]
+    return max(found)[1] if found else ""
+
+
+def _judged(probe: Probe, wanted: str, rule: str) -> Seen:
+    pages = {each.url for each in probe.pages if _rule(probe, each.path) == rule}
+    if not pages:
+        return unseen("no page of the app was met that it is about")
     trusted = tuple(str(each) for each in probe.claim.values("outbound.trusted").get("hosts", ()))
+    interstitial, named = wanted == "interstitial", 0
     faults: list[Finding] = []
-    named = 0
-    for each, link, target in _links(probe):
+    for each, link, target in (found for found in _links(probe) if found[0].url in pages):
         free = not interstitial or is_of(target.host, trusted) or _let_out(link, target)
         if free and (_named(link, target) or link.element not in ("a", "area")) and link.attribute != "ping":
             named += 1
@@ -72,6 +91,61 @@ def mode(probe: Probe, sentence: Sentence) -> Seen:
     if faults:
         return Seen("broken", f"{faults[0].text} ({faults[0].where})", findings=tuple(dict.fromkeys(faults)))
     return _followed(probe, named) if interstitial else _said(named)
+
+
+def exempt(probe: Probe, sentence: Sentence) -> Seen:
+    """What is not covered is told, not kept."""
+    return held("the exceptions are told, not kept", weak=True)
+
+
+def blocked(probe: Probe, sentence: Sentence) -> Seen:
+    """No link leads to such a host."""
+    hosts = tuple(str(each) for each in sentence.values.get("hosts", ()))
+    for each, _, target in _links(probe):
+        if is_of(target.host, hosts):
+            return broken("link-slips", each.url, f"a link leads to {target.host}, to which none may lead")
+    return held("no link of the pages leads there", weak=True)
+
+
+def redirects(probe: Probe, sentence: Sentence) -> Seen:
+    """No redirect of the walk leads to another site that is not named."""
+    hosts = tuple(str(each) for each in sentence.values.get("hosts", ()))
+    for each in probe.visited:
+        location = each.answer.header("location")
+        target = probe.foreign(location, probe.at(each)) if location else None
+        if target and 300 <= each.answer.status < 400 and not is_of(target.host, hosts):
+            return broken("redirect-leaves", each.url, f"it redirects to {target.host}")
+    return held("no redirect of the walk leads to another site that is not named", weak=True)
+
+
+def mail(probe: Probe, sentence: Sentence) -> Seen:
+    """No link opens a mail without more ado: it is described, or leads to a page of ours."""
+    met = [(each, element) for each in probe.pages for element in each.page.named("a", "area")]
+    bare = [(each, e) for each, e in met if e.attributes.get("href", "").strip().lower().startswith("mailto:")]
+    pages = [each for each, e in met if f"{probe.prefix}/mail/" in e.attributes.get("href", "")]
+    if not bare and not pages:
+        return unseen("no link that opens a mail was met")
+    wrong = [each.url for each, e in bare if sentence.values.get("links") == "page" or not _described(e.attributes)]
+    if wrong:
+        return broken("mail-unannounced", wrong[0], "a link opens a mail without a word")
+    return held(f"{len(bare)} links to mails are described, {len(pages)} lead to a page first")
+
+
+def _described(attributes: Mapping[str, str]) -> bool:
+    return any(attributes.get(name) for name in ("aria-description", "aria-describedby", "title"))
+
+
+def personal(probe: Probe, sentence: Sentence) -> Seen:
+    """What is named stands in no link that opens a mail."""
+    names = [str(each).lower() + "=" for each in sentence.values.get("fields", ())]
+    for each in probe.pages:
+        for element in each.page.named("a", "area"):
+            href = element.attributes.get("href", "").lower()
+            if href.startswith("mailto:") and any(
+                part.startswith(tuple(names)) for part in href.partition("?")[2].split("&")
+            ):
+                return broken("mail-unannounced", each.url, "a link that opens a mail holds personal data")
+    return held("no link that opens a mail holds a value of these", weak=True)
 
 
 def _slipped(each: Visited, link: Link, target: Place) -> Finding:

@@ -43,6 +43,14 @@ def fails(probe: Probe) -> Iterator[Finding]:
             yield Finding("page-fails", each.url, f"{what}: it could not be looked at", "note")
 
 
+def encoded(probe: Probe) -> Iterator[Finding]:
+    """Pages in a coding that neither we nor the middleware can be sure to read."""
+    for each in probe.pages:
+        coding = each.answer.header("content-encoding").strip().lower()
+        if coding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            yield Finding("page-encoded", each.url, f"it came as {coding}: its links could not be looked at")
+
+
 def origins(probe: Probe) -> Iterator[Finding]:
     """What a browser would fetch from other sites for a page."""
     found: dict[tuple[bool, str], Visited] = {}
@@ -149,5 +157,5 @@ def unclaimed(probe: Probe) -> Iterator[Finding]:
 
 
 SURVEY: Final[tuple[Callable[[Probe], Iterator[Finding]], ...]] = (
-    page, unclaimed, origins, doubled, inside, redirects, proxies, short, keys, fails,
+    page, unclaimed, origins, doubled, inside, redirects, proxies, short, keys, fails, encoded,
 )  # fmt: skip

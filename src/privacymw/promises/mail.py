@@ -46,10 +46,11 @@ class Mail(Promise, frozen=True, kw_only=True):
             text = N_("If you give us your e-mail address, we may write to you there where the law lets us.")
             sentences.append(Sentence("mail.writes", text, {}, telling.name))
         if self.links != "off":
-            sentences.append(Sentence("mail.links", _TOLD[self.links]))
+            sentences.append(Sentence("mail.links", _TOLD[self.links], facts={"links": self.links}))
         if telling.personal:
             text = N_("Values of {fields} are taken out of such links.")
-            sentences.append(Sentence("mail.personal", text, {"fields": ", ".join(telling.personal)}))
+            facts = {"fields": telling.personal}
+            sentences.append(Sentence("mail.personal", text, {"fields": ", ".join(telling.personal)}, facts=facts))
         return Section("mail", self.title, tuple(sentences))
 
     def decides(

@@ -87,7 +87,9 @@ class Outbound(Promise, frozen=True, kw_only=True):
         for mode in MODES:
             paths = [path for path, word in self.paths.items() if word == mode]
             if paths:
-                sentences.append(Sentence(f"outbound.{mode}", _TOLD_OF_PATHS[mode], {"paths": ", ".join(paths)}))
+                facts = {"paths": paths, "mode": mode}
+                text = _TOLD_OF_PATHS[mode]
+                sentences.append(Sentence(f"outbound.{mode}", text, {"paths": ", ".join(paths)}, facts=facts))
         page = "interstitial" in self.modes
         if not page and self.modes != {"off"}:
             text = N_("Not covered are pages that we exempt one by one, and links that a program adds in your browser.")
