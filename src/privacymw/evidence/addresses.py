@@ -42,7 +42,8 @@ def what(probe: Probe, sentence: Sentence) -> Seen:
         return unseen(_NOWHERE)
     before = len(scratch.nameless())
     answer = probe.ask("/", f"q={_WORD}", peer=who)
-    rows = until(lambda: scratch.nameless()[before:] if mode == "none" else scratch.rows(who))
+    # Long, since a store on a busy disk is late and breaks nothing by that.
+    rows = until(lambda: scratch.nameless()[before:] if mode == "none" else scratch.rows(who), 45.0)
     if not rows:
         return broken("log-differs", "the log", "a visit to / left no line in it")
     row, client = rows[0], who if mode == "whole" else None

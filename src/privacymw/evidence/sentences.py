@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from privacymw.evidence import addresses, choices, confidential, cookies, headers, outbound, security, signals
+from privacymw.evidence import addresses, choices, confidential, cookies, headers, outbound, public, security, signals
 from privacymw.evidence.claim import Sentence
 from privacymw.evidence.probe import Probe
 from privacymw.evidence.verdict import Seen, Verdict, unseen
@@ -40,6 +40,7 @@ EVIDENCE: Final[Mapping[str, Evidence]] = {
     "addresses.hold": addresses.hold,
     "addresses.skip": addresses.skip,
     "addresses.size": addresses.size,
+    "addresses.evidence": public.page,
     "addresses.keys": addresses.keys,
     "addresses.masked": addresses.masked,
     "addresses.counted": addresses.counted,
