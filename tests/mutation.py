@@ -10,9 +10,11 @@ import contextlib
 import importlib
 import inspect
 import logging
+import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import CodeType
 from typing import Any, NamedTuple
@@ -36,6 +38,7 @@ class Mutant(NamedTuple):
         old: what stands there, once.
         new: what stands there instead.
         site: which of the sites shows it.
+        also: sentences that are looked at before, for what they leave behind.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Mutant(NamedTuple):
     old: str
     new: str
     site: str = "whole"
+    also: tuple[str, ...] = ()
 
 
 class Site(NamedTuple):
@@ -51,7 +55,7 @@ class Site(NamedTuple):
 
     Attributes:
         pages: what the app answers.
-        known: sentences that are broken here by the app itself, for the middleware to notice.
+        known: codes of what the app itself does wrong here, for the middleware to notice.
     """
 
     settings: Mapping[str, str] = {}
@@ -127,20 +131,20 @@ def seen(site: Site, mutant: Mutant | None = None, name: str = "") -> Report:
     Args:
         name: of the site, for the process in which it is served once more.
     """
-    only = [mutant.breaks] if mutant else []
+    only = [mutant.breaks, *mutant.also] if mutant else []
     made: list[OtherProcess] = []
-    with tempfile.TemporaryDirectory() as folder, _silent(), broken(mutant):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _silent(), broken(mutant):
         there = Path(folder) / "there"
 
-        def elsewhere(settings: Mapping[str, str]) -> Elsewhere:
+        def elsewhere(named: Mapping[str, str]) -> Elsewhere:
             apart = site.settings.get("keys") != "beside"
-            environ = scratch_settings({**os.environ, **settings}, there, apart=apart, logs=True)
+            environ = scratch_settings({**os.environ, **named}, there, apart=apart, logs=True)
             environ[VARIABLE] = f"{name}/{mutant.name if mutant else ''}"
             made.append(OtherProcess("mutated:app", "wsgi", environ, scratch_of(there, apart=apart), wraps=False))
             return made[0]
 
-        app = checked.wsgi_app(site.pages)
-        probe, close = checked.probe(Path(folder), app, logs=True, elsewhere=elsewhere, **site.settings)
+        app, settings = checked.wsgi_app(site.pages), dict[str, Any](site.settings)
+        probe, close = checked.probe(Path(folder), app, logs=True, elsewhere=elsewhere, **settings)
         try:
             return look(probe, "tests:app", only=only)
         finally:
@@ -149,9 +153,46 @@ def seen(site: Site, mutant: Mutant | None = None, name: str = "") -> Report:
             close()
 
 
-def found(report: Report, sentence: str) -> tuple[str, list[str]]:
-    """How `check` names a break: the verdict on the sentence, and the codes of what it found."""
-    names = {each.name for each in report.claim.sentences if each.matter == sentence}
+class Verdict(NamedTuple):
+    """How `check` names a break: what it says of the sentence, and the codes of what it found beside notes."""
+
+    state: str
+    codes: tuple[str, ...]
+
+    @property
+    def caught(self) -> bool:
+        return self.state == "broken" or bool(self.codes)
+
+
+def verdict(mutant: Mutant, site: Site, report: Report) -> Verdict:
+    """What a report says of a mutant; what is found on the whole site too is left out."""
+    names = {each.name for each in report.claim.sentences if each.matter == mutant.breaks}
     states = {each.seen.state for each in report.verdicts if each.sentence in names}
-    verdict = "broken" if "broken" in states else ", ".join(sorted(states)) or "untold"
-    return verdict, sorted({each.code for each in report.findings if each.level != "note"})
+    state = "broken" if "broken" in states else ", ".join(sorted(states)) or "untold"
+    codes = {each.code for each in report.findings if each.level != "note"} - site.known
+    return Verdict(state, tuple(sorted(codes)))
+
+
+Told = tuple[str, str, Verdict | list[str]]
+
+
+def tried(task: tuple[str, str]) -> Told:
+    """One look: at a whole site, of which each fault is told, or at the one of a mutant."""
+    import mutants
+
+    kind, name = task
+    if kind == "site":
+        site = mutants.SITES[name]
+        report = seen(site, None, name)
+        faults = [str(each) for each in report.findings if each.level != "note" and each.code not in site.known]
+        return kind, name, faults
+    mutant = next(each for each in mutants.MUTANTS if each.name == name)
+    site = mutants.SITES[mutant.site]
+    return kind, name, verdict(mutant, site, seen(site, mutant, mutant.site))
+
+
+def all_of(tasks: Sequence[tuple[str, str]], workers: int = 6) -> dict[tuple[str, str], Any]:
+    """What came of each; most of a look is waiting, so that several go on at once."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        return {(kind, name): result for kind, name, result in pool.map(tried, tasks)}
