@@ -190,7 +190,7 @@ MUTANTS = (
            "promises.cookies:_BothWays._hides", "for each in entry.scopes", "for each in ()"),
     # --- addresses
     Mutant("a log is kept though none is told", "addresses.none",
-           "promises.addresses:Addresses.keeper", 'if self.mode != "off" and mode', "if mode", "unlogged"),
+           "promises.addresses_page:told", 'if promise.mode == "off":', "if True:"),
     Mutant("a visit leaves two lines", "addresses.what",
            "store.journal:Journal.put", "queue.append(event)", "queue.extend((event, event))"),
     Mutant("the result of a request is not the one that is logged", "addresses.what",
@@ -335,7 +335,7 @@ MUTANTS = (
            "decider:Decider.signals", 'found += [DNT] if', "found += [GPC] if", "open"),
     # --- the page itself
     Mutant("the log of addresses is not told", "addresses.what",
-           "promises.addresses_page:told", 'if promise.mode == "off":', "if True:", also=("addresses.none",)),
+           "promises.addresses_page:told", 'Sentence("addresses.what",', 'Sentence("addresses.why",'),
     Mutant("how long addresses are kept is not told", "addresses.retention",
            "promises.addresses_page:_times", 'yield Sentence("addresses.retention"', 'Sentence("addresses.retention"'),
     Mutant("the cookie with the choices is not told", "choices.cookie",

@@ -191,8 +191,16 @@ def tried(task: tuple[str, str]) -> Told:
     return kind, name, verdict(mutant, site, seen(site, mutant, mutant.site))
 
 
+_LONG = ("addresses.retention", "addresses.network", "addresses.hold", "addresses.evidence", "choices.record_time")
+"""What waits for a second process: begun first."""
+
+
 def all_of(tasks: Sequence[tuple[str, str]], workers: int = 6) -> dict[tuple[str, str], Any]:
     """What came of each; most of a look is waiting, so that several go on at once."""
+    import mutants
+
+    long = {each.name for each in mutants.MUTANTS if each.breaks in _LONG}
+    tasks = sorted(tasks, key=lambda task: task[0] != "site" and task[1] not in long)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         return {(kind, name): result for kind, name, result in pool.map(tried, tasks)}
