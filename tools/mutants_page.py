@@ -59,7 +59,7 @@ def row(mutant: Mutant, verdict: Verdict) -> str:
 def rows(text: str) -> Iterator[tuple[str, ...]]:
     """The rows of a page: what is broken, sentence, verdict, found."""
     for line in text.splitlines():
-        if line.startswith("| ") and not line.startswith("| what "):
+        if line.startswith("| ") and not line.startswith("| what is broken "):
             yield tuple(part.strip() for part in line.strip("| ").split(" | "))
 
 
