@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV = . "$$($(PYTHON) tools/environment.py)/bin/activate" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint format types bench catalogue lock clean
+.PHONY: help demo test fuzz lint format types bench mutants catalogue lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ types: ## mypy, strict
 
 bench: ## Measure, against the peers in the same run (see bench/README.md)
 	@$(DEV) python -m bench
+
+mutants: ## Break privacymw in each known way, and note what `privacymw check` says of it
+	@$(DEV) python tools/mutants_page.py && python tools/proofs.py
 
 catalogue: ## Take new texts into the translations, and compile them
 	@$(DEV) python tools/catalogue.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from privacymw import asgi, wsgi
 from privacymw.evidence.driver import driver
 from privacymw.evidence.looking import Report, claim_of, look
-from privacymw.evidence.probe import Probe, Scratch
+from privacymw.evidence.probe import Elsewhere, Probe, Scratch
 from privacymw.startup import start
 
 Environ = dict[str, Any]
@@ -110,9 +111,10 @@ def probe(
     *,
     outside: Callable[[Any], Any] = lambda app: app,
     logs: bool = False,
+    elsewhere: Callable[[Mapping[str, str]], Elsewhere] | None = None,
     **settings: str,
 ) -> tuple[Probe, Callable[[], None]]:
-    """A probe of an app behind privacymw, and what ends both."""
+    """A probe of an app behind privacymw, and what ends both; `elsewhere` makes it once more from its settings."""
     named = {f"PRIVACYMW_{name.upper()}": text for name, text in {**WHOLE, **settings}.items() if text}
     scratch = Scratch(folder / "data", folder / "keys", folder / "data" / "log.sqlite")
     if settings.get("keys") == "beside":
@@ -124,7 +126,8 @@ def probe(
     driven = driver(whole, kind)
     claim = claim_of(driven, "/privacy")
     assert claim is not None
-    made = Probe(driven, kind, claim, scratch=scratch if logs else None)
+    there = None if elsewhere is None else functools.partial(elsewhere, named)
+    made = Probe(driven, kind, claim, scratch=scratch if logs else None, elsewhere=there)
     made.app = whole
 
     def close() -> None:

@@ -60,7 +60,7 @@ def _encoded(value: Any) -> bytes:
     if isinstance(value, str):
         return _head(2, len(value)) + value.encode()
     kind, number = value
-    raw = number.to_bytes(8, "big").lstrip(b"\0")
+    raw: bytes = number.to_bytes(8, "big").lstrip(b"\0")
     return _head(kind, len(raw)) + raw
 
 

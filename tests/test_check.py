@@ -194,6 +194,8 @@ BROKEN: dict[str, dict[str, Any]] = {
     "redirect-leaves": {"app": linking("/go", Page(headers=(("Location", "https://partner.example/"),), status=302))},
     "form-leaves": {"app": with_page("/about", body='<form method="post" action="https://partner.example/"></form>')},
     "security-file": {"app": with_page("/.well-known/security.txt", body="Contact: nobody"), **SECURITY},
+    "sentence-untold": {"outside": replaced(b'"confidential.store"', b'"confidential.other"', "/privacy/notice.json")},
+    "page-differs": {"outside": replaced(b'">We tell browsers', b'">We beg browsers', "/privacy/notice")},
     "signal-ignored": {"app": with_page("/about", body=by_signal)},
 }
 ELSEWHERE = {"not-wrapped", "page-missing", "second-log", "sentry-pii", "telemetry-address", "log-clear"} | {

@@ -60,6 +60,7 @@ def test_the_page_shows_only_what_something_keeps(
 
 
 @pytest.mark.parametrize("mode", ["on", "observe", "off"])
+@pytest.mark.proves("choices.cookie")
 def test_the_page_sets_no_cookie_and_stays_out_of_caches(face: str, mode: str) -> None:
     answer = portal(face, mode=mode).ask(PAGE)
     assert answer.status == 200
@@ -71,6 +72,7 @@ def test_the_page_sets_no_cookie_and_stays_out_of_caches(face: str, mode: str) -
 
 
 @pytest.mark.parametrize("settings", [{"choices_saved": "off"}, {"secret_key": ""}, {"outbound_mode": "annotate"}])
+@pytest.mark.proves("choices.none")
 def test_where_no_choice_is_kept_no_page_sets_a_cookie(face: str, settings: dict[str, str]) -> None:
     token = portal(face).started.services.links.seal("https://other.example/")  # type: ignore[union-attr]
     site = portal(face, page_of("no", status=404), **settings)
@@ -89,6 +91,7 @@ def saved(site: Portal, body: str = SAVED) -> tuple[str, str]:
     return cookie_of(answer)
 
 
+@pytest.mark.proves("choices.page")
 def test_what_is_saved_is_shown_and_obeyed(face: str) -> None:
     site = portal(face, shows_language, **EVERYTHING)
     cookie = saved(site)
@@ -113,6 +116,7 @@ def test_what_a_form_leaves_out_stays(face: str) -> None:
         assert f"name={field} checked" in text
 
 
+@pytest.mark.proves("choices.page")
 def test_clear_all_expires_the_cookie(face: str) -> None:
     site = portal(face)
     answer = site.post(PAGE, "do=clear")
@@ -298,6 +302,7 @@ def test_a_preference_no_longer_offered_has_its_default(face: str, stranger: str
         ("opt-out", "1", "unverifiable", False, False),
     ],
 )
+@pytest.mark.proves("choices.{category}")
 def test_what_is_allowed(face: str, model: str, gpc: str, cookie: str, statistics: bool, sale: bool) -> None:
     settings = {"choices_model": model, "choices_categories": "statistics, sale"}
 

@@ -50,6 +50,7 @@ MARKED = "/members, /doctors/*/notes"
     ],
 )
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("confidential.marked")
 def test_marked_paths(face: str, path: str, root: str, marked: bool) -> None:
     answer = portal(face, confidential_paths=MARKED).ask(path, root=root)
     assert (header(answer, "cache-control") == "no-store") == marked
@@ -82,6 +83,7 @@ STATUSES = [200, 302, 404, 500]
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("preset", ["standard", "strict", "off"])
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("confidential.store", "confidential.referrer")
 def test_answers_are_kept_nowhere(face: str, preset: str, status: int) -> None:
     view = page_of("x", ("location", "/"), status=status)
     answer = portal(face, view, confidential_paths=MARKED, headers_preset=preset).ask("/members/7")
@@ -102,6 +104,7 @@ def test_answers_are_kept_nowhere(face: str, preset: str, status: int) -> None:
     ],
 )
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("confidential.store", "confidential.referrer")
 def test_the_app_cannot_weaken_it(face: str, theirs: str, sent: str) -> None:
     view = page_of("x", ("cache-control", theirs), ("referrer-policy", "unsafe-url"))
     answer = portal(face, view, confidential_paths=MARKED).ask("/members/7")
@@ -124,6 +127,7 @@ def logged(site: Portal, data: Path) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("confidential.log")
 def test_no_row_is_written(face: str, status: int, tmp_path: Path) -> None:
     site = portal(face, Site(status), data=str(tmp_path), confidential_paths=MARKED)
     for path in ("/members/7", "/public", "/members/../x", "/MEMBERS"):

@@ -164,6 +164,7 @@ TOKEN = token_of(PreferenceCookie([SECRET]), YES)
 
 
 @pytest.mark.parametrize("bit", range(8))
+@pytest.mark.proves("choices.cookie")
 def test_a_token_with_one_bit_turned_is_refused(bit: int) -> None:
     jar = PreferenceCookie([SECRET])
     for place, sign in enumerate(TOKEN):
@@ -250,6 +251,7 @@ HOSTED = "__Host-privacy"
         ("", None, HOSTED),
     ],
 )
+@pytest.mark.proves("choices.reach", "choices.host")
 def test_name_and_attributes(host: str, scheme: str | None, name: str) -> None:
     jar = PreferenceCookie([SECRET])
     for _, line in (jar.line(exchange(host=host, scheme=scheme), NO), jar.expiry(exchange(host=host, scheme=scheme))):

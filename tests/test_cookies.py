@@ -56,6 +56,7 @@ def choice(face: str, say: str) -> tuple[str, str]:
         ("report", "__Host-privacy=theirs", "__Host-privacy=theirs"),
     ],
 )
+@pytest.mark.proves("cookies.table")
 def test_what_the_app_sets(face: str, guard: str, line: str, sent: str | None) -> None:
     answer = guarded(face, line, guard=guard).ask()
     assert lines_of(answer) == ([] if sent is None else [sent])
@@ -65,6 +66,7 @@ def test_what_the_app_sets(face: str, guard: str, line: str, sent: str | None) -
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("guard", ["off", "report", "enforce"])
 @pytest.mark.parametrize(("say", "kept"), [("0", False), ("1", True)])
+@pytest.mark.proves("cookies.{category}")
 def test_a_refused_category_is_withheld_in_every_mode(face: str, guard: str, say: str, kept: bool) -> None:
     answer = guarded(face, "_st1=x; Max-Age=60", "sid=1", guard=guard).ask("/", *BROWSER, choice(face, say))
     assert [line for line in lines_of(answer) if line.startswith("_st1=x")] == (["_st1=x; Max-Age=60"] if kept else [])
@@ -88,6 +90,7 @@ def test_a_refused_category_is_withheld_in_every_mode(face: str, guard: str, say
         ("_st=1; Expires=nonsense", "_st=1; Expires=nonsense"),
     ],
 )
+@pytest.mark.proves("cookies.table")
 def test_lifetime_is_capped_at_what_was_declared(face: str, line: str, sent: str) -> None:
     assert lines_of(guarded(face, line).ask("/", *BROWSER, choice(face, "1"))) == [sent]
 
@@ -143,6 +146,7 @@ def test_what_the_app_sees(face: str, guard: str, sent: str, seen: str) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("cookies.{category}")
 def test_a_refused_cookie_is_expired_on_arrival_for_each_of_its_scopes(face: str) -> None:
     _, answer = seen_by(face, "_st9=8; sid=1", choice(face, "0"), guard="report")
     tail = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
@@ -167,6 +171,7 @@ def test_two_hundred_cookies_and_a_large_one(face: str) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("cookies.report")
 def test_undeclared_cookies_are_counted_by_name_and_route_without_values(face: str) -> None:
     counted: list[tuple[str, str]] = []
     site = guarded(face, "who=secret", "track12345=1")
@@ -251,6 +256,7 @@ LINE = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(LINE, max_size=5), st.sampled_from(sorted(FACES)))
+@pytest.mark.proves("cookies.table")
 def test_whatever_the_app_sets_the_browser_ends_with_declared_cookies(lines: list[str], face: str) -> None:
     answer = guarded(face, *lines, guard="enforce").ask()
     names = {SetCookie(line).name for line in lines_of(answer)}

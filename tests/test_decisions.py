@@ -98,6 +98,7 @@ def test_a_cosmetic_change_asks_nobody_again(entries: list[CookieEntry]) -> None
         [],
     ],
 )
+@pytest.mark.proves("choices.again")
 def test_a_material_change_asks_those_again_who_said_yes(entries: list[CookieEntry]) -> None:
     before, after = Questions(["statistics", "sale"], [BASE]), Questions(["statistics", "sale"], entries)
     yes = before.stamped(Choice(answers={"statistics": True, "sale": True}), ["statistics", "sale"])
@@ -161,6 +162,7 @@ def test_who_still_has_to_be_asked(
 
 
 @faces
+@pytest.mark.proves("choices.again")
 def test_only_a_material_change_asks_again(face: str) -> None:
     site = portal(face, to_ask, **ASKED)
     said = cookie_in(site.post(PAGE, "c.statistics=1&c.sale=0"))
@@ -228,6 +230,7 @@ def allows(visit: Visit) -> Site:
         ("203.0.113.9", "US", (("cookie", "__Host-privacy=forged"),), False),
     ],
 )
+@pytest.mark.proves("choices.country", "choices.{category}")
 def test_a_country_decides(
     face: str, countries: str, peer: str, codes: str, headers: tuple[tuple[str, str], ...], allowed: bool
 ) -> None:
@@ -291,6 +294,7 @@ def test_the_buttons_are_alike(face: str) -> None:
     ("sites", "shown"),
     [("", []), (f"{HOST}, other.example, *.example.org", ["other.example", "*.example.org"]), (HOST, [])],
 )
+@pytest.mark.proves("choices.host")
 def test_where_a_choice_does_not_reach(face: str, sites: str, shown: list[str]) -> None:
     text = portal(face, **ASKED, sites=sites).ask(PAGE).body.decode()
     assert re.findall(r"does not hold at (\S+):", text) == shown
@@ -312,6 +316,7 @@ def test_the_page_shows_what_came(face: str) -> None:
 
 
 @faces
+@pytest.mark.proves("choices.holds")
 def test_what_is_held_can_be_taken_along(face: str) -> None:
     site = portal(face, **ASKED)
     said = cookie_in(site.post(PAGE, "c.statistics=1&c.sale=0"))[1]
@@ -381,6 +386,7 @@ def test_who_may_take_it(face: str, headers: tuple[tuple[str, str], ...], method
 
 @faces
 @pytest.mark.parametrize("guard", ["off", "report", "enforce"])
+@pytest.mark.proves("choices.holds")
 def test_erasing_expires_each_cookie_where_it_may_stand(face: str, guard: str) -> None:
     site = portal(face, **ASKED, cookies_guard=guard)
     sent = ("cookie", f"{SENT[1]}; __Host-privacy-view=1")
@@ -419,6 +425,7 @@ def test_the_page_says_that_an_opt_out_is_honored(face: str, gpc: str, signal: s
 @faces
 @pytest.mark.parametrize("path", ["/", "/deep/er", "/privacy-like"])
 @pytest.mark.parametrize("status", [200, 302, 404, 500])
+@pytest.mark.proves("signals.gpc")
 def test_an_opt_out_holds_on_the_first_answer_everywhere(face: str, path: str, status: int) -> None:
     view = page_of("x", ("set-cookie", "ad=1"), ("set-cookie", "sid=1"), ("location", "/next"), status=status)
     site = portal(face, view, **ASKED, choices_model="opt-out", signals_gpc="on")
@@ -456,6 +463,7 @@ def tracked(visit: Visit) -> Site:
         ("disclose", "opt-out", "1", "", True),
     ],
 )
+@pytest.mark.proves("signals.dnt", "signals.difference")
 def test_do_not_track(face: str, stance: str, model: str, sent: str, said: str, allowed: bool) -> None:
     site = portal(face, tracked, **ASKED, signals_dnt=stance, choices_model=model)
     headers = [("dnt", sent)] if sent else []
@@ -471,6 +479,7 @@ def test_do_not_track(face: str, stance: str, model: str, sent: str, said: str, 
     ("sent", "said", "status"),
     [("1", "", "N"), ("0", "", "T"), ("", "", "T"), ("1", "c.statistics=1", "C"), ("", "do=refuse", "N")],
 )
+@pytest.mark.proves("signals.dnt_status")
 def test_the_tracking_status_is_the_visitors_own(face: str, sent: str, said: str, status: str) -> None:
     site = portal(
         face, page_of("not here", status=404), **ASKED, signals_dnt="honour", choices_model="opt-out",
@@ -623,6 +632,7 @@ def test_records_go_at_their_time_or_sooner(store: Store) -> None:
     assert dropped(store, NOW, NOW + 900) == 0
 
 
+@pytest.mark.proves("choices.record_time")
 def test_a_dropped_record_is_in_no_file(tmp_path: Path, store: Store) -> None:
     marks = [bytes([i]) * 16 for i in range(1, 40)]
     store.note([Decision(mark, NOW, NOW, "v", "sale=no", "") for mark in marks])
@@ -765,6 +775,7 @@ def test_no_decision_is_lost_or_doubled_among_threads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("retention", "kept"), [(None, True), (2 * DAY, True), (DAY // 2, False)])
+@pytest.mark.proves("choices.record_time")
 def test_a_running_site_drops_what_is_over(tmp_path: Path, retention: int | None, kept: bool) -> None:
     store = open_store(f"sqlite:///{tmp_path}/log.sqlite")
     store.note([decision(1, at=NOW - DAY, until=NOW), decision(2, at=NOW - DAY + 1, until=NOW + DAY)])
@@ -813,6 +824,7 @@ def stored(started: Started, text: str) -> Decision | None:
         ("c.sale=0", (("dnt", "1"),), "sale=no", "DNT"),
     ],
 )
+@pytest.mark.proves("choices.record", "choices.receipt")
 def test_a_decision_has_a_record_and_a_receipt(
     face: str, place: Path, body: str, headers: tuple[tuple[str, str], ...], answers: str, signals: str
 ) -> None:
@@ -833,6 +845,7 @@ def test_a_decision_has_a_record_and_a_receipt(
 
 
 @faces
+@pytest.mark.proves("choices.receipt")
 def test_a_record_holds_nothing_of_the_visitor(face: str, place: Path) -> None:
     agent = ("user-agent", "Mozilla/5.0 (Peculiar)")
     with recording(face, place) as site:
@@ -892,6 +905,7 @@ def test_the_notice_tells_of_records_where_they_are_kept(
         ("c.sale=2", {}, 400),
     ],
 )
+@pytest.mark.proves("choices.record")
 def test_no_record_without_a_decision(
     face: str, place: Path, body: str, settings_: dict[str, str], status: int
 ) -> None:

@@ -104,6 +104,7 @@ def environment():
     [("portal.example", "portal.example"), ("A.Portal.example:8443", "a.portal.example"), ("evil.example", None),
      ("", None), ("portal.example\n", None)],
 )  # fmt: skip
+@pytest.mark.proves("addresses.site")
 def test_own_sites_alone_are_named(host, site):
     assert Details(sites=("portal.example", "*.portal.example")).site(host) == site
 
@@ -128,6 +129,7 @@ def opened(paths):
     return places
 
 
+@pytest.mark.proves("addresses.country")
 def test_two_files_tell_country_and_operator(files):
     places = opened(files)
     found = {text: places.of(pack(text)) for text in (CLIENT, OTHER, "192.0.2.1", "192.88.99.1", "2001:db8::1")}
@@ -179,6 +181,7 @@ def test_what_cannot_be_read_is_told_and_done_without(files, tmp_path, broken):
 # --- a path under seal
 
 
+@pytest.mark.proves("addresses.path")
 def test_a_path_opens_with_its_key_alone_and_as_no_address():
     seal, other = AddressSeal(bytes(range(64)), "address"), AddressSeal(bytes(KEY_BYTES), "address")
     for path in ("/claims/48151623", "/ñ" * 200, "/\udcff", "/" + "x" * 15):
@@ -207,6 +210,9 @@ def asked(face, folder, **settings) -> list[Answer]:
 
 
 @pytest.mark.parametrize("face", ["wsgi", "asgi"])
+@pytest.mark.proves(
+    "addresses.sealed", "addresses.what", "addresses.browser", "addresses.country", "addresses.site", "addresses.path"
+)
 def test_a_request_leaves_what_the_page_says(face, tmp_path, files):
     asked(face, tmp_path / "data", sites="portal.example", addresses_geo_database=", ".join(files))
     with_phone, with_firefox, plain = open_log(tmp_path / "data").rows()
@@ -220,6 +226,17 @@ def test_a_request_leaves_what_the_page_says(face, tmp_path, files):
 
 
 @pytest.mark.parametrize("face", ["wsgi", "asgi"])
+@pytest.mark.proves("addresses.skip")
+def test_what_is_below_a_quiet_path_is_not_logged(face, tmp_path):
+    site = portal(face, data=str(tmp_path), addresses_skip="/static, /ping")
+    for path in ("/static", "/static/a/b.css", "/ping", "/staticx", "/a/static"):
+        site.ask(path, peer=CLIENT)
+    site.started.pipeline.close()
+    assert [entry.route for entry in open_log(tmp_path).rows()] == ["/staticx", "/a/static"]
+
+
+@pytest.mark.parametrize("face", ["wsgi", "asgi"])
+@pytest.mark.proves("addresses.browser")
 def test_what_is_not_promised_is_not_kept(face, tmp_path):
     asked(face, tmp_path / "data", addresses_browser="off")
     entries = list(open_log(tmp_path / "data").rows())

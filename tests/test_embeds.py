@@ -206,6 +206,7 @@ def test_parts_wait_whatever_becomes_of_links(face: str, mode: str) -> None:
         (WHOLE, {"secret_key": ""}, 0, 0),
     ],
 )
+@pytest.mark.proves("choices.bar")
 def test_where_the_bar_stands(face: str, page: str, more: dict[str, str], bars: int, scripts: int) -> None:
     text = shown(face, page, **more)
     assert text.count('id="privacy-bar"') == bars

@@ -64,6 +64,7 @@ def opened():
 
 
 @pages
+@pytest.mark.proves("addresses.evidence")
 def test_it_shows_what_is_here_and_then_what_has_gone(face, place, opened):
     site = opened(face, **settings_of(place, **SHORT))
     site.ask("/")
@@ -383,6 +384,7 @@ def test_it_moves_with_the_prefix_and_the_mount(face, tmp_path, opened):
 
 
 @pages
+@pytest.mark.proves("addresses.evidence")
 def test_the_notice_leads_there_where_it_is(face, tmp_path, opened):
     for evidence, shown in (("on", True), ("off", False)):
         site = opened(face, page_of("mine"), data=str(tmp_path / evidence), addresses_evidence=evidence)

@@ -85,6 +85,7 @@ def journal(place):
     made.close()
 
 
+@pytest.mark.proves("addresses.what")
 def test_what_is_put_is_stored(place, journal):
     for text in ("203.0.113.9", "2001:db8::7"):
         journal.put(event(pack(text)))
@@ -124,6 +125,7 @@ def test_a_full_queue_drops_the_newest_and_counts(place):
     assert codes["rows-dropped"].startswith("15 rows")
 
 
+@pytest.mark.proves("addresses.sealed")
 def test_no_address_stays_in_the_clear_while_the_store_does_not_answer(place, caplog):
     journal = place.journal()
     with locked(place):
@@ -457,6 +459,7 @@ def every_token_opens(data, keys_folder):
     return [any(seal.open(token) for seal in seals) for token in tokens]
 
 
+@pytest.mark.proves("addresses.retention")
 def test_after_its_time_no_address_can_be_read_anywhere(tmp_path, caplog):
     """The promise itself, on real files, by the real clock."""
     caplog.set_level(logging.DEBUG)
@@ -495,6 +498,7 @@ def test_after_its_time_no_address_can_be_read_anywhere(tmp_path, caplog):
     assert not any(text in caplog.text for text in texts)
 
 
+@pytest.mark.proves("addresses.retention")
 def test_a_site_that_was_down_keeps_the_promise_at_its_next_start(place):
     journal = place.journal(BRIEF)
     journal.put(event())

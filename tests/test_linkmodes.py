@@ -62,6 +62,7 @@ def test_a_path_is_found_with_and_without_its_mount() -> None:
 
 @faces
 @pytest.mark.parametrize("base", ["interstitial", "annotate", "off"])
+@pytest.mark.proves("outbound.interstitial", "outbound.annotate", "outbound.off")
 def test_a_path_has_its_own_mode(face: str, base: str) -> None:
     paths = "/a=interstitial, /b=annotate, /c=off"
     site = portal(face, page_of(LINK), outbound_mode=base, outbound_paths=paths)
@@ -110,6 +111,7 @@ def said(*words: str, text: str = LINK, status: int = 200, more: tuple[tuple[str
         (("off", "annotate"), ""),
     ],
 )
+@pytest.mark.proves("outbound.exempt", "outbound.scope")
 def test_the_app_names_the_mode_of_one_answer(face: str, base: str, words: tuple[str, ...], mode: str) -> None:
     answer = portal(face, said(*words), outbound_mode=base).ask()
     assert mode_of(answer.body.decode()) == (mode or base)
@@ -189,6 +191,7 @@ BLOCKED = {"outbound_blocked": "foe.example, *.foe.example"}
         '<meta http-equiv="refresh" content="0; url=https://foe.example/">',
     ],
 )
+@pytest.mark.proves("outbound.blocked")
 def test_no_outlet_leads_to_a_blocked_host(face: str, mode: str, markup: str) -> None:
     site = portal(face, page_of(markup), outbound_mode=mode, **BLOCKED)
     text = site.ask().body.decode()
@@ -217,6 +220,7 @@ def test_without_a_secret_a_blocked_link_is_taken_out(face: str) -> None:
 
 
 @faces
+@pytest.mark.proves("outbound.blocked")
 def test_neither_an_old_link_nor_a_preference_leads_there(face: str) -> None:
     before = portal(face)
     seal = before.started.services.links
@@ -271,6 +275,7 @@ def redirect(location: str, status: int = 302, *headers: tuple[str, str]) -> Sit
         ("com.example.app:/callback", True),
     ],
 )
+@pytest.mark.proves("outbound.redirects")
 def test_redirects_are_held_to_the_list(face: str, location: str, goes: bool, status: int, method: str) -> None:
     answer = portal(face, redirect(location, status), **HELD).ask(method=method)
     assert answer.status == (status if goes else 403)

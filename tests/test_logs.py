@@ -113,6 +113,7 @@ RECORDS: list[tuple[str, str, tuple[Any, ...], str]] = [
 
 
 @pytest.mark.parametrize(("name", "msg", "args", "line"), RECORDS)
+@pytest.mark.proves("addresses.masked")
 def test_an_access_record_is_masked_and_reads_as_before(name: str, msg: str, args: Any, line: str) -> None:
     watch = Watch(mask=True, count=Counts())
     with written(name) as out:
@@ -122,6 +123,7 @@ def test_an_access_record_is_masked_and_reads_as_before(name: str, msg: str, arg
 
 
 @pytest.mark.parametrize(("name", "msg", "args", "line"), RECORDS)
+@pytest.mark.proves("addresses.counted")
 def test_in_report_mode_it_is_counted_and_left_alone(name: str, msg: str, args: Any, line: str) -> None:
     counts = Counts()
     watch = Watch(mask=False, count=counts)

@@ -42,6 +42,7 @@ def shown(face: str, markup: str, *, query: str = "", **settings: str) -> str:
         ('<a href="tel:555">', ""),
     ],
 )
+@pytest.mark.proves("mail.links")
 def test_a_link_that_opens_a_mail_is_described(face: str, link: str, named: str) -> None:
     text = shown(face, link)
     assert (f'{named}="{SAID}"' in text) if named else (text == link)
@@ -87,6 +88,7 @@ TO = "mailto:desk@b.example"
     ],
 )
 @pytest.mark.parametrize("links", ["describe", "off"])
+@pytest.mark.proves("mail.personal")
 def test_personal_values_are_taken_out(face: str, links: str, query: str, kept: str) -> None:
     markup = f'<a href="{TO}{query.replace("&", "&amp;")}">x</a>'
     text = shown(face, markup, query="email=jane%2Bx@c.example&member_id=77&q=Hello", mail_links=links, **FIELDS)
@@ -131,6 +133,7 @@ def before(face: str, href: str, **settings: str) -> tuple[Portal, str]:
     return site, found[1] if found else ""
 
 
+@pytest.mark.proves("mail.links")
 def test_the_page_says_it_and_opens_the_mail(face: str) -> None:
     site, path = before(face, "mailto:desk%2Bx@b.example?subject=A%20b&amp;body=c")
     answer = site.ask(path, *BROWSER, ("referer", f"https://{HOST}/page"))

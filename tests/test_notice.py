@@ -308,6 +308,7 @@ def test_a_dry_run_masks_nothing_and_writes_no_line() -> None:
     ],
 )
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("addresses.none", "choices.cookie")
 def test_the_page_tells_what_there_is(face: str, settings: dict[str, str], told: set[str], tmp_path: Any) -> None:
     given = {name: text.replace("{folder}", str(tmp_path)) for name, text in settings.items()}
     text = portal(face, **{"secret_key": "", **given}).ask("/privacy/notice").body.decode()
@@ -325,6 +326,7 @@ def test_the_page_tells_what_there_is(face: str, settings: dict[str, str], told:
         ({"keys": "/srv/keys", "store": "sqlite:////srv/log.sqlite", "data": "/var/lib/data"}, False),
     ],
 )
+@pytest.mark.proves("addresses.keys")
 def test_keys_are_called_apart_only_where_they_are(settings: dict[str, str], apart: bool) -> None:
     assert ("addresses.keys" in sentence_names(**settings)) == apart
 

@@ -89,6 +89,7 @@ def verify(data: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.servers
 @pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.proves("addresses.masked")
 def test_masked_no_output_of_the_process_holds_the_client(kind: str, tmp_path: Path) -> None:
     server_kind, data = SERVERS[kind], tmp_path / "data"
     with server_kind.serve(server_kind.settings(data, PRIVACYMW_ADDRESSES_OTHER_LOGS="mask")) as server:
@@ -108,6 +109,7 @@ def test_masked_no_output_of_the_process_holds_the_client(kind: str, tmp_path: P
 
 @pytest.mark.servers
 @pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.proves("addresses.counted")
 def test_reported_the_output_is_as_it_was_and_the_loggers_are_told(kind: str, tmp_path: Path) -> None:
     server_kind, data = SERVERS[kind], tmp_path / "data"
     logger = server_kind.logger

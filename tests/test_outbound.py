@@ -84,6 +84,7 @@ LEFT = "external noopener"
         ("off", "https://other.example/", "https://other.example/", ""),
     ],
 )  # fmt: skip
+@pytest.mark.proves("outbound.mode", "outbound.trusted")
 def test_what_becomes_of_a_link(face: str, mode: str, href: str, address: str, suffix: str) -> None:
     text = shown(face, f'<a href="{href}">there</a>', outbound_mode=mode, **TRUST)
     assert f'href="{address}"' in text
@@ -92,6 +93,7 @@ def test_what_becomes_of_a_link(face: str, mode: str, href: str, address: str, s
 
 
 @pytest.mark.parametrize("length", [1_999, 2_000, 2_001])
+@pytest.mark.proves("outbound.scope")
 def test_a_target_too_long_for_an_address_is_named_only(face: str, length: int) -> None:
     target = "https://other.example/".ljust(length, "x")
     text = shown(face, f'<a href="{target}">x</a>')
@@ -117,6 +119,7 @@ def test_a_target_too_long_for_an_address_is_named_only(face: str, length: int) 
         ('<img src="//o.example/i.png">', '<img src="//o.example/i.png">'),
     ],
 )
+@pytest.mark.proves("outbound.mode", "outbound.scope")
 def test_outlets(face: str, page: str, expected: str) -> None:
     assert expected in shown(face, page)
 
@@ -191,6 +194,7 @@ LINK = f'<a href="{OUT}">é</a>'
         (304, "GET", (("etag", '"x"'),), b""),
     ],
 )
+@pytest.mark.proves("outbound.exempt")
 def test_what_passes_as_it_is(
     face: str, status: int, method: str, headers: tuple[tuple[str, str], ...], body: bytes
 ) -> None:
@@ -361,6 +365,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("mode", ["on", "observe", "off"])
 @pytest.mark.parametrize("outbound", ["interstitial", "annotate", "off"])
+@pytest.mark.proves("outbound.mode")
 def test_the_page_names_the_destination(face: str, mode: str, outbound: str) -> None:
     answer = leaving(portal(face, mode=mode, outbound_mode=outbound), OUT)
     text = answer.body.decode()
@@ -380,6 +385,7 @@ def test_the_page_names_the_destination(face: str, mode: str, outbound: str) -> 
     "token",
     ["", "x", "a.b", "..", "%00", "\x00", "é" * 20, "x" * 9_000, "s0.AAAA", "a/b", ".".join("x" * 99)],
 )
+@pytest.mark.proves("outbound.scope")
 def test_a_token_that_is_not_ours_leads_nowhere(face: str, token: str) -> None:
     answer = portal(face).ask(f"/privacy/leaving/{token}")
     assert answer.status == 404
@@ -502,6 +508,7 @@ def test_under_a_mount_the_pages_own_links_have_the_prefix(face: str) -> None:
 
 
 @pytest.mark.parametrize(("again", "same", "other"), [("site", 303, 200), ("all", 303, 303), ("", 200, 200)])
+@pytest.mark.proves("outbound.remember")
 def test_not_asked_again(face: str, again: str, same: int, other: int) -> None:
     site = portal(face)
     path = f"/privacy/leaving/{seal_of(site).seal(OUT)}"
@@ -512,6 +519,7 @@ def test_not_asked_again(face: str, again: str, same: int, other: int) -> None:
     assert leaving(site, "https://second.example/", *BROWSER, cookie).status == other
 
 
+@pytest.mark.proves("outbound.remember")
 def test_the_redirect_is_kept_nowhere_and_tells_nothing(face: str) -> None:
     site = portal(face)
     cookie = cookie_of(site.post("/privacy/choices", "outside=direct"))

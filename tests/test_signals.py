@@ -13,6 +13,7 @@ NOT_FOUND = page_of("not here", status=404)
 
 
 @pytest.mark.parametrize("path", ["/", "/privacy/notice", "/privacy/choices", DNT, GPC])
+@pytest.mark.proves("signals.dnt")
 def test_silence_is_the_same_bytes_with_and_without_a_signal(face: str, path: str) -> None:
     site = portal(face, choices_categories="sale, statistics", choices_model="opt-in")
     signals = [(), (("dnt", "0"),), (("dnt", "1"),), (("sec-gpc", "1"),), (("dnt", "1"), ("sec-gpc", "1"))]
@@ -52,6 +53,7 @@ def test_a_view_sees_the_signal(face: str, signal: str, seen: bool) -> None:
         ({"signals_dnt": "disclose", "prefix": "/data"}, DNT, {"tracking": "D", "policy": "/data/notice#signals"}),
     ],
 )
+@pytest.mark.proves("signals.gpc", "signals.disclose")
 def test_well_known_addresses(face: str, setting: dict[str, str], path: str, document: object) -> None:
     answer = portal(face, NOT_FOUND, **setting).ask(path)
     assert (json.loads(answer.body) if answer.status == 200 else None) == document

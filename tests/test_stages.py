@@ -71,6 +71,7 @@ def turn(place, clock, **terms):
 # --- the stages
 
 
+@pytest.mark.proves("addresses.retention", "addresses.network")
 def test_a_whole_address_then_its_network_then_nothing(place, clock):
     terms = {"retention": 7 * DAY, "network_retention": 30 * DAY}
     keys = place.keys(clock, **terms)
@@ -131,6 +132,7 @@ def test_a_mode_that_keeps_less_acts_at_once_on_what_is_stored(place, clock):
     assert list(store.epochs()) == []
 
 
+@pytest.mark.proves("addresses.retention")
 def test_rows_without_addresses_go_at_their_limit_too(place, clock):
     store = place.store()
     store.write(Batch(START, [Row(START, None, None, "GET", "/x", 200, 5)]))
@@ -197,6 +199,7 @@ def test_clock_leaps_hold_in_each_mode(place, clock):
 
 @pytest.mark.parametrize(("mode", "queued"), [("whole", "203.0.113.9"), ("network", "203.0.113.0"), ("none", None)])
 @pytest.mark.parametrize("face", FACES)
+@pytest.mark.proves("addresses.what")
 def test_an_address_is_cut_before_it_waits(face, mode, queued, tmp_path):
     site = portal(face, addresses_mode=mode, data=str(tmp_path), trusted_proxies="1")
     journal = site.started.services.journal
@@ -218,6 +221,7 @@ def test_an_address_is_cut_before_it_waits(face, mode, queued, tmp_path):
     assert bytes_in(tmp_path, CLIENT) == []
 
 
+@pytest.mark.proves("addresses.none")
 def test_a_site_that_logs_no_more_takes_its_log_away(tmp_path):
     first = start({"PRIVACYMW_DATA": str(tmp_path)})
     first.services.journal.put(event())
@@ -250,6 +254,7 @@ def hold(since=START / 1000, lasting=60 * DAY):
 
 
 @pytest.mark.parametrize("mode", ["whole", "network", "none"])
+@pytest.mark.proves("addresses.hold")
 def test_what_a_hold_reaches_lives_until_its_end_and_not_a_moment_longer(place, clock, mode):
     keys = place.keys(clock, retention=7 * DAY)
     fill(place, keys, START - MS, START)

@@ -348,6 +348,7 @@ def test_rows_are_found_by_what_is_in_them(place, query, found):
     assert [row for _, row in written(store, **query)] == [all_rows[name] for name in found]
 
 
+@pytest.mark.proves("addresses.path")
 def test_a_raw_path_goes_with_the_address(place):
     store = place.store()
     without = FULL._replace(address=None)  # a proxy on a unix socket, which nobody has declared
@@ -456,6 +457,7 @@ def test_a_killed_writer_loses_nothing_it_was_told_is_stored(place):
             pass
 
 
+@pytest.mark.proves("addresses.retention")
 def test_a_purged_row_is_in_no_file(tmp_path):
     store = store_of(tmp_path)
     gone, kept = os.urandom(32), os.urandom(32)
@@ -494,6 +496,7 @@ def test_a_row_may_be_purged_while_it_is_read(place):
     assert len(list(reading)) == 1999  # the page it had
 
 
+@pytest.mark.proves("addresses.network")
 def test_an_address_may_die_before_its_network(place, clock):
     keys = place.keys(clock, retention=7 * DAY, network_retention=30 * DAY)
     store = place.store()
@@ -531,6 +534,7 @@ def test_one_process_at_a_time_sweeps(place):
     assert one.lease("one", 900, 60_000)  # the clock was set back: nobody can have asked for that long
 
 
+@pytest.mark.proves("addresses.size")
 def test_the_oldest_rows_go_when_the_store_is_full(place):
     store = place.store(max_bytes=400_000)
     for day in range(10):

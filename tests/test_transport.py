@@ -38,6 +38,7 @@ FETCHED = ("sec-fetch-site", "none")
         ("off", {}, (), "http", False),
     ],
 )
+@pytest.mark.proves("transport.redirect")
 def test_plain_http_is_sent_on(
     face: str, redirect: str, settings: dict[str, str], headers: tuple[tuple[str, str], ...], scheme: str, sent: bool
 ) -> None:
@@ -88,6 +89,7 @@ def test_only_a_host_of_ours_goes_into_the_location(face: str, host: str, sites:
         ("/ping/", "/ping/", False),
     ],
 )
+@pytest.mark.proves("transport.exempt")
 def test_exempt_paths(face: str, path: str, exempt: str | None, sent: bool) -> None:
     settings = {} if exempt is None else {"transport_exempt": exempt}
     assert (portal(face, transport_redirect="on", **settings).ask(path, ("host", HOST)).status == 308) == sent
@@ -134,6 +136,7 @@ def test_following_a_redirect_ends(face: str, settings: dict[str, str], told: tu
         ({"headers_hsts": "0s"}, "https", ""),
     ],
 )
+@pytest.mark.proves("headers.hsts")
 def test_hsts_goes_over_https_only(face: str, settings: dict[str, str], scheme: str, hsts: str) -> None:
     assert header(portal(face, **settings).ask(scheme=scheme), "strict-transport-security") == hsts
 
@@ -152,6 +155,7 @@ def test_hsts_goes_over_https_only(face: str, settings: dict[str, str], scheme: 
         ),
     ],
 )  # fmt: skip
+@pytest.mark.proves("headers.referrer", "headers.nosniff", "headers.strict")
 def test_presets(face: str, preset: str, added: set[str]) -> None:
     answer = portal(face, page_of("x"), headers_preset=preset).ask()
     assert names(answer) == {"content-type", *added}
@@ -177,6 +181,7 @@ CSP = "content-security-policy"
         ("standard", "strict-transport-security", "junk, max-age=\x7f", "max-age=3600"),
     ],
 )
+@pytest.mark.proves("headers.referrer")
 def test_the_apps_own_header_is_merged_and_stands_once(
     face: str, preset: str, name: str, theirs: str, sent: str
 ) -> None:
@@ -192,6 +197,7 @@ def test_two_fields_of_the_apps_become_one(face: str) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 206, 304, 404, 500])
+@pytest.mark.proves("headers.nosniff")
 def test_headers_stand_on_every_status(face: str, status: int) -> None:
     answer = portal(face, Site(status, (), ())).ask()
     assert header(answer, "x-content-type-options") == "nosniff"

@@ -31,6 +31,7 @@ REPORTS = {
 
 
 @faces
+@pytest.mark.proves("security.file")
 def test_it_has_the_fields_of_the_rfc(face: str) -> None:
     answer = portal(face, NOT_FOUND, **REPORTS).ask(PATH)
     assert (answer.status, header(answer, "content-type")) == (200, "text/plain; charset=utf-8")
@@ -54,6 +55,7 @@ def test_it_has_the_fields_of_the_rfc(face: str) -> None:
         ({"mode": "observe"}, ""),
     ],
 )
+@pytest.mark.proves("security.file")
 def test_where_it_is_not_the_apps_own_404_stands(face: str, settings: dict[str, str], said: str, caplog: Any) -> None:
     with caplog.at_level(logging.WARNING):
         answer = portal(face, NOT_FOUND, **{**REPORTS, **settings}).ask(PATH)

@@ -1,16 +1,15 @@
 """Evidence on the log of addresses: what it holds, in which form, and for how long."""
 
-from pathlib import Path
 from typing import Final
 
-from privacymw.address import network_text, pack
+from privacymw.address import network, network_text, pack
 from privacymw.evidence.claim import Sentence
-from privacymw.evidence.driver import BROWSER, Asked
+from privacymw.evidence.driver import BROWSER
 from privacymw.evidence.places import is_of
-from privacymw.evidence.probe import Elsewhere, Probe, Scratch, until
+from privacymw.evidence.probe import Probe, Scratch, until
 from privacymw.evidence.records import ServerLog
+from privacymw.evidence.retention import secrets
 from privacymw.evidence.verdict import Seen, broken, held, judged, unseen
-from privacymw.store import open_log
 from privacymw.store.reader import Entry
 
 _WORD: Final = "pmw0canary0word"
@@ -18,21 +17,17 @@ _WORD: Final = "pmw0canary0word"
 _NOWHERE: Final = "the data folder of this app is not known here"
 _HERE: Final = "198.51.100.7"
 """Who asks while a server's line is written: servers put a port behind it."""
-_SECRET: Final = 64
-"""Bytes of a key at the end of its file."""
-_LATE: Final = 5.0
-"""Seconds that a key may outlive its deadline: a turn of the writer, and a slow disk."""
 
 
 def nothing(probe: Probe, sentence: Sentence) -> Seen:
     """No log grows while the app is used, and the address is in no file."""
     if probe.scratch is None:
         return unseen(_NOWHERE)
-    who = probe.newcomer()
+    scratch, who, before = probe.scratch, probe.newcomer(), probe.scratch.settled()
     probe.ask("/", peer=who)
-    if rows := until(lambda: probe.scratch and probe.scratch.rows(who), 1.0):
+    if rows := until(lambda: scratch.rows(who) or scratch.nameless()[before:], 1.0):
         return broken("log-differs", "the log", f"{len(rows)} lines of a visit that should leave none")
-    return _clear(probe.scratch, who) or held("a visit leaves no line, and its address is in no file")
+    return _clear(scratch, who) or held("a visit leaves no line, and its address is in no file")
 
 
 def what(probe: Probe, sentence: Sentence) -> Seen:
@@ -40,7 +35,7 @@ def what(probe: Probe, sentence: Sentence) -> Seen:
     scratch, who, mode = probe.scratch, probe.newcomer(), sentence.values.get("mode", "whole")
     if scratch is None:
         return unseen(_NOWHERE)
-    before = len(scratch.nameless())
+    before = scratch.settled() if mode == "none" else 0
     answer = probe.ask("/", f"q={_WORD}", peer=who)
     # Long, since a store on a busy disk is late and breaks nothing by that.
     rows = until(lambda: scratch.nameless()[before:] if mode == "none" else scratch.rows(who), 45.0)
@@ -62,8 +57,10 @@ def _line(probe: Probe, path: str = "/") -> Entry | None:
     scratch, who = probe.scratch, probe.newcomer()
     if scratch is None:
         return None
+    nameless = probe.claim.values("addresses.what").get("mode") == "none"
+    before = scratch.settled() if nameless else 0
     probe.ask(path, peer=who)
-    rows = until(lambda: scratch.rows(who), 3.0)
+    rows = until(lambda: scratch.nameless()[before:] if nameless else scratch.rows(who), 3.0)
     return rows[0] if rows else None
 
 
@@ -87,7 +84,9 @@ def country(probe: Probe, sentence: Sentence) -> Seen:
     row = _line(probe)
     if row is None:
         return unseen(_NO_LINE)
-    return held(f"for an address of nowhere a line says {row.country or 'no country'}", weak=True)
+    if row.country:
+        return broken("log-differs", "the log", f"a line says {row.country} of an address that is nobody's")
+    return held("for an address of nowhere a line says no country", weak=True)
 
 
 def site(probe: Probe, sentence: Sentence) -> Seen:
@@ -106,16 +105,11 @@ def path(probe: Probe, sentence: Sentence) -> Seen:
     row = _line(probe, f"/{word}/1234567")
     if row is None or probe.scratch is None:
         return unseen(_NO_LINE)
-    if row.path is None or word not in row.path:
-        return unseen("the app knows a kind of page for each path that was tried")
     if found := probe.scratch.files_with(f"{word}/1234567".encode()):
         return broken("log-clear", ", ".join(found), "a path of no known kind is in the clear")
+    if row.path is None or word not in row.path:
+        return unseen("the app knows a kind of page for each path that was tried")
     return held("a path of no known kind is opened by a key, and is in no file in the clear")
-
-
-def hold(probe: Probe, sentence: Sentence) -> Seen:
-    """Days in the past and the future: not tried."""
-    return unseen(f"a hold until {sentence.values.get('until')} was not waited for")
 
 
 def sealed(probe: Probe, sentence: Sentence) -> Seen:
@@ -123,18 +117,20 @@ def sealed(probe: Probe, sentence: Sentence) -> Seen:
     scratch, who = probe.scratch, probe.newcomer()
     if scratch is None:
         return unseen(_NOWHERE)
-    before = len(scratch.nameless())
-    probe.ask("/", f"q={_WORD}", peer=who)
     none = sentence.values.get("mode") == "none"
-    if not until(lambda: scratch.nameless()[before:] if none else scratch.rows(who)):
-        return unseen("the log shows no visit")
-    return _clear(scratch, who) or held("neither the address nor the words are in any byte of its files")
+    before = scratch.settled() if none else 0
+    probe.ask("/", f"q={_WORD}", peer=who)
+    there = until(lambda: scratch.nameless()[before:] if none else scratch.rows(who))
+    if clear := _clear(scratch, who):
+        return clear
+    return held("neither the address nor the words are in any byte of its files") if there else unseen(_NO_LINE)
 
 
 def _clear(scratch: Scratch, address: str) -> Seen | None:
     """What stands in the clear, as text or packed."""
     packed = pack(address) or b""
-    needles = (address.encode(), packed, _WORD.encode())
+    near = network_text(packed)
+    needles = (address.encode(), packed, near.encode(), network(packed), _WORD.encode())
     if found := scratch.files_with(*needles):
         return broken("log-clear", ", ".join(found), "an address, or the words of a search, in the clear")
     return None
@@ -146,13 +142,16 @@ def skip(probe: Probe, sentence: Sentence) -> Seen:
     if scratch is None:
         return unseen(_NOWHERE)
     paths = [str(each) for each in sentence.values.get("paths", ())]
+    before = scratch.settled()
     for path in paths:
         probe.ask(path, peer=quiet)
         probe.ask(path.rstrip("/") + "/live", peer=quiet)
     probe.ask("/privacy-check", peer=loud)
-    if not until(lambda: scratch.rows(loud)):
+    nameless = probe.claim.values("addresses.what").get("mode") == "none"
+    if not until(lambda: scratch.nameless()[before:] if nameless else scratch.rows(loud)):
         return unseen("the log shows no other visit either")
-    faults = [(row.route, "a visit to it is logged") for row in scratch.rows(quiet)]
+    rows = scratch.nameless()[before + 1 :] if nameless else scratch.rows(quiet)
+    faults = [(row.route, "a visit to it is logged") for row in rows]
     return judged(faults, "log-differs", f"no line of {len(paths)} paths, while another path has its line")
 
 
@@ -173,86 +172,13 @@ def keys(probe: Probe, sentence: Sentence) -> Seen:
     if scratch is None:
         return unseen(_NOWHERE)
     probe.ask("/", peer=probe.newcomer())
-    secrets = until(lambda: _secrets(scratch.keys))
-    if not secrets:
+    kept = until(lambda: secrets(scratch.keys))
+    if not kept:
         return unseen("there is no key yet")
-    found = Scratch(scratch.data, scratch.data, scratch.log).files_with(*secrets.values())
+    found = Scratch(scratch.data, scratch.data, scratch.log).files_with(*kept.values())
     if found:
         return broken("keys-beside-rows", ", ".join(found), "a key lies with the log")
-    return held(f"{len(secrets)} keys, and none of their bytes in the folder of the log")
-
-
-def _secrets(folder: Path, lane: str = "") -> dict[str, bytes]:
-    """The keys in a folder by the names of their files."""
-    found = {}
-    for path in sorted(folder.glob(f"{lane or '*'}-*.key")):
-        try:
-            found[path.name] = path.read_bytes()[-_SECRET:]
-        except FileNotFoundError:
-            continue
-    return found
-
-
-def _began(name: str) -> float:
-    """When the epoch of a key's file began, in seconds."""
-    return int(name.removesuffix(".key").partition("-")[2]) / 1000
-
-
-# --- retention: the clock of another process is set forward by what the page promises
-
-
-def retention(probe: Probe, sentence: Sentence) -> Seen:
-    """After the promised time no key that opened the address is in any file, and no line names it."""
-    lane = "network" if sentence.values.get("mode") == "network" else "address"
-    if sentence.values.get("mode") == "none":
-        return unseen("a line without an address has no key that could be followed")
-    return _ends(probe, lane, sentence)
-
-
-def network(probe: Probe, sentence: Sentence) -> Seen:
-    """The same for the network of an address."""
-    return _ends(probe, "network", sentence)
-
-
-def _ends(probe: Probe, lane: str, sentence: Sentence) -> Seen:
-    if sentence.values.get("held"):
-        return unseen("a hold is in force, which goes before")
-    there, seconds = probe.elsewhere, int(sentence.values.get("seconds", 0))
-    if there is None:
-        return unseen("it needs the app in a process of its own: privacymw check MODULE:APP")
-    who = probe.newcomer()
-    began = there.now()
-    there.ask(Asked("/", host=probe.host, peer=who))
-    if not until(lambda: there.scratch.rows(who, there.now)):
-        return unseen("the log of the other process shows no visit")
-    # The next epoch's key is there already: it has opened nothing yet, and may live longer.
-    secrets = {name: key for name, key in _secrets(there.scratch.keys, lane).items() if _began(name) <= there.now()}
-    if not secrets:
-        return unseen(f"no key of the {lane} was found")
-    there.travel(max(began + seconds - there.now(), 0) + _LATE)
-    until(lambda: not there.scratch.files_with(*secrets.values()))
-    return _left(there, lane, who, list(secrets.values()), seconds)
-
-
-def _left(there: Elsewhere, lane: str, who: str, secrets: list[bytes], seconds: int) -> Seen:
-    if found := there.scratch.files_with(*secrets):
-        text = f"{seconds} s after a visit the key of its {lane} is still in a file"
-        return broken("retention-broken", ", ".join(found), text)
-    if _readable(there, lane, who):
-        return broken("retention-broken", "the log", f"{seconds} s after a visit its {lane} can still be read")
-    return held(f"{seconds} s after a visit ({len(secrets)} keys then) none of the keys is in any file")
-
-
-def _readable(there: Elsewhere, lane: str, who: str) -> bool:
-    if lane == "address":
-        return any(row.address for row in there.scratch.rows(who, there.now))
-    wanted = network_text(pack(who) or bytes(16))
-    return any(wanted == row.network for row in _rows(there))
-
-
-def _rows(there: Elsewhere) -> list[Entry]:
-    log = open_log(there.scratch.data, url=f"sqlite:///{there.scratch.log}", keys=there.scratch.keys, clock=there.now)
-    return list(log.rows())
+    return held(f"{len(kept)} keys, and none of their bytes in the folder of the log")
 
 
 # --- the other logs of the process

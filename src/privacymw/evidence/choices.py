@@ -182,9 +182,7 @@ def before(probe: Probe, sentence: Sentence) -> Seen:
     found = _state(probe).get("in_force", {}).get(name)
     if found is None:
         return broken(_CODE, probe.ours("choices"), f"{name} cannot be chosen there")
-    if model == "by-country":
-        return held(f"for this visitor {name} is {'yes' if found['allowed'] else 'no'}", weak=True)
-    if found["allowed"] != (model == "opt-out"):
+    if found["allowed"] != (model == "opt-out"):  # by country: who asks has an address of none (RFC 5737)
         return broken(_CODE, probe.ours("choices"), f"before a choice {name} counts as {found['allowed']}")
     said = {f"c.{name}": "0" if found["allowed"] else "1"}
     other = _sent(probe, "", **said)
@@ -195,8 +193,10 @@ def before(probe: Probe, sentence: Sentence) -> Seen:
 
 
 def country(probe: Probe, sentence: Sentence) -> Seen:
-    """What comes from looking up an address is in no file of ours."""
+    """Who asks from no country is not taken for one of those where yes holds; that nothing is kept was not seen."""
     reasons = {str(each.get("decided_by")) for each in _state(probe).get("in_force", {}).values()}
+    if "opt-out" in reasons:
+        return broken(_CODE, probe.ours("choices"), "an address of no country is taken for one where yes holds")
     return held(f"before a choice it is decided by: {', '.join(sorted(reasons)) or 'nothing'}", weak=True)
 
 

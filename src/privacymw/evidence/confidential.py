@@ -72,7 +72,10 @@ def referrers(probe: Probe, sentence: Sentence) -> Seen:
 
 
 def marked(probe: Probe, sentence: Sentence) -> Seen:
-    """Pages under the paths are treated as such."""
+    """Pages under the paths are treated as such, those of the walk and others; what else shows data is not known."""
+    tried = [*_tried(probe)]
+    if plain := [path for path, answer in tried if "no-store" not in answer.header("cache-control").lower()]:
+        return broken("confidential-cacheable", plain[0], "it is answered like a page for everybody")
     met = [each for each in visited(probe) if each.answer.status < 400]
     if met:
         return held(f"{len(met)} such pages were met, the first at {met[0].path}", weak=True)

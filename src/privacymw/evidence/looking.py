@@ -1,6 +1,6 @@
 """One look from beginning to end: the walk, the sentences, the survey."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from privacymw.evidence import otherlogs
@@ -71,7 +71,13 @@ def claim_of(driver: Driver, prefix: str, host: str = "localhost") -> Claim | No
 
 
 def look(
-    probe: Probe, target: str, told: Told = lambda text: None, *, starts: tuple[str, ...] = (), browser: bool = False
+    probe: Probe,
+    target: str,
+    told: Told = lambda text: None,
+    *,
+    starts: tuple[str, ...] = (),
+    browser: bool = False,
+    only: Collection[str] = (),
 ) -> Report:
     """Drives an app and judges what its page says.
 
@@ -79,6 +85,7 @@ def look(
         told: is given a line of progress now and then.
         starts: paths from which to walk, beside the first page.
         browser: whether the pages are opened in Chromium too.
+        only: sentences that are judged, by their names (`Sentence.matter`); empty for each of them.
     """
     spans = otherlogs.Spans()
     spans.join()
@@ -87,7 +94,7 @@ def look(
         plain = [path for path in marked_paths(probe) if "*" not in path]
         probe.visited = walk.walk(["/", *starts, *plain])
         verdicts = []
-        for each in in_order(probe.claim.sentences):
+        for each in in_order(tuple(one for one in probe.claim.sentences if not only or one.matter in only)):
             told(each.name)
             verdicts.append(judged(probe, each))
         found = [finding for verdict in verdicts for finding in verdict.seen.findings]

@@ -64,9 +64,14 @@ def mode(probe: Probe, sentence: Sentence) -> Seen:
 
 def of_paths(probe: Probe, sentence: Sentence) -> Seen:
     """The same under the paths that the sentence names; where links are left alone there is nothing to hold."""
-    if sentence.values.get("mode") == "off":
-        return unseen("links there are left alone, which breaks nothing")
-    return _judged(probe, str(sentence.values.get("mode")), sentence.name)
+    told = str(sentence.values.get("mode"))
+    pages = [each for each in probe.pages if _rule(probe, each.path) == sentence.name]
+    sealed = [each.url for each in pages if any(f"{probe.prefix}/leaving/" in link.href for link in each.page.links())]
+    if told != "interstitial" and sealed:
+        return broken("leaving-page", sealed[0], "a link goes through a page, where the page says otherwise")
+    if told == "off" and pages:
+        return held("no link there goes through a page", weak=True)
+    return _judged(probe, told, sentence.name)
 
 
 def _rule(probe: Probe, path: str) -> str:
@@ -101,11 +106,15 @@ def exempt(probe: Probe, sentence: Sentence) -> Seen:
 
 
 def blocked(probe: Probe, sentence: Sentence) -> Seen:
-    """No link leads to such a host."""
+    """No link leads to such a host, nor does the page before one."""
     hosts = tuple(str(each) for each in sentence.values.get("hosts", ()))
     for each, _, target in _links(probe):
         if is_of(target.host, hosts):
             return broken("link-slips", each.url, f"a link leads to {target.host}, to which none may lead")
+    for each, path in leaving(probe)[:20]:
+        to = _target(probe, probe.ask(path))
+        if to and is_of(to.host, hosts):
+            return broken("leaving-page", each.url, f"the page before a link leads on to {to.host}")
     return held("no link of the pages leads there", weak=True)
 
 
@@ -176,6 +185,9 @@ def _followed(probe: Probe, named: int) -> Seen:
 
 
 def _page_fault(probe: Probe, answer: Answer) -> str:
+    blocked = [str(each) for each in probe.claim.values("outbound.blocked").get("hosts", ())]
+    if answer.status == 403 and _target(probe, answer) is None and blocked:
+        return ""  # a host to which none may lead: the page says so
     if answer.status != 200:
         return "no page"
     target = _target(probe, answer)
@@ -192,9 +204,10 @@ def _target(probe: Probe, answer: Answer) -> Place | None:
 
 def scope(probe: Probe, sentence: Sentence) -> Seen:
     """The page is of sealed links alone: one that somebody made up leads nowhere."""
-    made_up = probe.ask(probe.ours("leaving/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))
-    if made_up.status != 404 or made_up.header("location"):
-        return broken("leaving-page", probe.ours("leaving"), f"a made-up link answers {made_up.status}")
+    for token in ("A" * 32, "https%3A%2F%2Fmade-up.example%2F", "aHR0cHM6Ly9tYWRlLXVwLmV4YW1wbGUv"):
+        made_up = probe.ask(probe.ours(f"leaving/{token}"))
+        if made_up.status != 404 or made_up.header("location"):
+            return broken("leaving-page", probe.ours("leaving"), f"a made-up link answers {made_up.status}")
     return held("a made-up link answers 404; the exceptions are told, not kept", weak=True)
 
 

@@ -24,6 +24,9 @@ SAME_ORIGIN: Final = ("sec-fetch-site", "same-origin")
 _PATIENCE: Final = 10.0
 """Seconds until what was driven has to stand in the store."""
 
+_TURN: Final = 0.6
+"""Seconds in which a request that was answered is in the store, if nothing is in its way."""
+
 
 class Scratch(NamedTuple):
     """Where the app keeps what it keeps while it is looked at."""
@@ -45,6 +48,13 @@ class Scratch(NamedTuple):
             return []
         log = open_log(self.data, url=f"sqlite:///{self.log}", keys=self.keys)
         return [row for row in log.rows() if row.address is None and row.network is None]
+
+    def settled(self) -> int:
+        """How many requests no key names, once no more come: those before are written a moment later."""
+        count, end = -1, time.monotonic() + _PATIENCE
+        while count != (count := len(self.nameless())) and time.monotonic() < end:
+            time.sleep(_TURN)
+        return count
 
     def files_with(self, *needles: bytes) -> list[str]:
         """Names of files, keys left out of the names, that hold one of some bytes."""

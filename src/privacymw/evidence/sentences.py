@@ -3,7 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from privacymw.evidence import addresses, choices, confidential, cookies, headers, outbound, public, security, signals
+from privacymw.evidence import (
+    addresses,
+    choices,
+    confidential,
+    cookies,
+    headers,
+    outbound,
+    public,
+    retention,
+    security,
+    signals,
+)  # fmt: skip
 from privacymw.evidence.claim import Sentence
 from privacymw.evidence.probe import Probe
 from privacymw.evidence.verdict import Seen, Verdict, unseen
@@ -37,10 +48,8 @@ EVIDENCE: Final[Mapping[str, Evidence]] = {
     "addresses.country": addresses.country,
     "addresses.site": addresses.site,
     "addresses.path": addresses.path,
-    "addresses.hold": addresses.hold,
     "addresses.skip": addresses.skip,
     "addresses.size": addresses.size,
-    "addresses.evidence": public.page,
     "addresses.keys": addresses.keys,
     "addresses.masked": addresses.masked,
     "addresses.counted": addresses.counted,
@@ -70,9 +79,11 @@ EVIDENCE: Final[Mapping[str, Evidence]] = {
     "signals.difference": signals.difference,
     "security.file": security.file,
     # Each of these sets the other process's clock forward: the shortest first.
-    "addresses.retention": addresses.retention,
-    "addresses.network": addresses.network,
+    "addresses.retention": retention.addresses,
+    "addresses.network": retention.network,
+    "addresses.evidence": public.page,  # which keys are gone then
     "choices.record_time": choices.record_time,
+    "addresses.hold": retention.hold,
 }
 
 STATED: Final[frozenset[str]] = frozenset(("cookies.table",))

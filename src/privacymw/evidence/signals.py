@@ -27,7 +27,8 @@ def dnt(probe: Probe, sentence: Sentence) -> Seen:
         return status(probe, sentence)
     steady: list[Visited] = []
     faults = []
-    for each in [*probe.pages][:20]:
+    own = [Visited(where, "", probe.ask(where)) for where in map(probe.ours, ("notice", "choices"))]
+    for each in [*[*probe.pages][:20], *own]:
         first, second = (probe.ask(each.path, each.query) for _ in range(2))
         if not _alike(first, second):
             continue  # it changes by itself, as with the token of a form

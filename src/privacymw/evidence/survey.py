@@ -8,6 +8,7 @@ from privacymw.evidence import confidential, cookies, headers, outbound
 from privacymw.evidence.crawl import Visited
 from privacymw.evidence.layers import layers
 from privacymw.evidence.probe import Probe
+from privacymw.evidence.untold import differs, untold
 from privacymw.evidence.verdict import Finding, Level
 
 _YEAR: Final = 31_536_000
@@ -157,5 +158,5 @@ def unclaimed(probe: Probe) -> Iterator[Finding]:
 
 
 SURVEY: Final[tuple[Callable[[Probe], Iterator[Finding]], ...]] = (
-    page, unclaimed, origins, doubled, inside, redirects, proxies, short, keys, fails, encoded,
+    page, unclaimed, origins, doubled, inside, redirects, proxies, short, keys, fails, encoded, untold, differs,
 )  # fmt: skip
