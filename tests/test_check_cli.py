@@ -327,6 +327,37 @@ def test_a_browser_sees_what_scripts_do(kind: str, tmp_path: Path) -> None:
     assert codes(found) == {"cookie-undeclared", "third-party", *START}
 
 
+MANY = """
+from flask import Flask
+from privacymw.flask import Privacy
+app = Flask(__name__)
+@app.get("/")
+@app.get("/at/<name>")
+def page(name=""):
+    headers = {"Set-Cookie": "seen=1; Path=/; Secure"}
+    if name == "saved":
+        headers["Content-Disposition"] = "attachment"
+    body = '<a href="/at/a">a</a> <a href="/at/b">b</a> <a href="/at/saved">c</a><img src="https://t.example/x.png" alt="">'
+    return "<!doctype html><body>" + body, headers
+Privacy(app)
+"""
+
+
+@pytest.mark.browser
+def test_what_each_page_does_is_told_once(tmp_path: Path) -> None:
+    needed("chromium", "chromium-browser", "google-chrome")
+    found = report(tmp_path, MANY, options=("--browser",))
+    told = [(each["code"], each["where"], each["text"]) for each in found["findings"] if each["code"] not in START]
+    assert told == [
+        ("cookie-undeclared", "/", "the app sets a cookie that the page does not name: seen"),
+        ("third-party", "/", "the page loads something from t.example"),
+        ("third-party", "/", "in a browser the page asks t.example, before a choice; so do 2 more"),
+        ("third-party", "/", "in a browser the page asks t.example, after 'refuse'; so do 2 more"),
+        ("page-fails", "/at/saved", "a browser saves it as a file: it could not be looked at there"),
+        ("third-party", "/", "in a browser the page asks t.example, after 'accept'; so do 2 more"),
+    ]
+
+
 @pytest.mark.browser
 def test_a_browser_finds_nothing_in_a_whole_app(tmp_path: Path) -> None:
     needed("chromium", "chromium-browser", "google-chrome")
