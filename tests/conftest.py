@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from axe import SCRIPT as AXE
 from servers import Certificate, needed
 
 if TYPE_CHECKING:
@@ -54,6 +55,20 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of a visitor nobody has seen before, who takes our own certificate."""
     with browser.new_context(ignore_https_errors=True) as context:
         yield context.new_page()
+
+
+@pytest.fixture
+def axe(page: Page) -> Any:
+    """Looks for barriers in the page as it is."""
+    if not AXE.exists():
+        needed("axe-core, which tools/axe.py installs by npm")
+
+    def barriers() -> list[str]:
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("async () => (await axe.run()).violations")
+        return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+    return barriers
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from axe import SCRIPT as AXE
 from neighbours import other_site, page_cache
 from privacymw.words import Words
-from servers import Server, gunicorn, needed, uvicorn
+from servers import Server, gunicorn, uvicorn
 from sites import portal
 
 if TYPE_CHECKING:
@@ -334,20 +333,6 @@ def test_without_a_script_everything_is_reached(stage: Stage, browser: Browser) 
         page.get_by_role("button", name="Save").click()
         page.get_by_text("Your choices are saved.").wait_for()
         assert stage.asked == []
-
-
-@pytest.fixture
-def axe(page: Page) -> Any:
-    """Looks for barriers in the page as it is."""
-    if not AXE.exists():
-        needed("axe-core, which tools/axe.py installs by npm")
-
-    def barriers() -> list[str]:
-        page.evaluate(AXE.read_text())
-        found = page.evaluate("async () => (await axe.run()).violations")
-        return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
-
-    return barriers
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

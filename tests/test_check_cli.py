@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -132,6 +133,25 @@ def test_the_portals_own_tests(kind: str) -> None:
 
 def path() -> str:
     return os.pathsep.join([".", os.environ.get("PYTHONPATH", "")])
+
+
+def test_the_readmes_first_lines_end_in_a_finding_and_its_remedy(tmp_path: Path) -> None:
+    """From an empty folder, as the README has it, but for the installation: app, command, what to do."""
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    app = re.search(r"```python hello_flask.py\n(.*?)```", readme, re.DOTALL)
+    command = re.search(r"^privacymw (check hello_flask:app)$", readme, re.MULTILINE)
+    assert app is not None
+    assert command is not None
+    (tmp_path / "hello_flask.py").write_text(app[1])
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = call(*command[1].split(), cwd=tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    assert taken < 20, "seconds of the processor: of 90 most are left for the installation"
+    said = " ".join(done.out.split())
+    assert re.search(r"note page-draft /privacy/notice the page is a draft", said), done.out
+    assert "page-draft: Read the page, then set PRIVACYMW_NOTICE_EFFECTIVE=YYYY-MM-DD" in said, "the remedy"
+    assert "More on a finding: privacymw explain page-draft" in said
 
 
 # --- the codes that need a process of their own
@@ -329,6 +349,37 @@ def test_a_browser_sees_what_scripts_do(kind: str, tmp_path: Path) -> None:
     assert ("cookie-undeclared", "in a browser a cookie is set that the page does not name: _ga") in told
     assert ("third-party", "in a browser the page asks t.example, before a choice") in told
     assert codes(found) == {"cookie-undeclared", "third-party", *START}
+
+
+MANY = """
+from flask import Flask
+from privacymw.flask import Privacy
+app = Flask(__name__)
+@app.get("/")
+@app.get("/at/<name>")
+def page(name=""):
+    headers = {"Set-Cookie": "seen=1; Path=/; Secure"}
+    if name == "saved":
+        headers["Content-Disposition"] = "attachment"
+    body = '<a href="/at/a">a</a> <a href="/at/b">b</a> <a href="/at/saved">c</a>'
+    return f'<!doctype html><body>{body}<img src="https://t.example/x.png" alt="">', headers
+Privacy(app)
+"""
+
+
+@pytest.mark.browser
+def test_what_each_page_does_is_told_once(tmp_path: Path) -> None:
+    needed("chromium", "chromium-browser", "google-chrome")
+    found = report(tmp_path, MANY, options=("--browser",))
+    told = [(each["code"], each["where"], each["text"]) for each in found["findings"] if each["code"] not in START]
+    assert told == [
+        ("cookie-undeclared", "/", "the app sets a cookie that the page does not name: seen"),
+        ("third-party", "/", "the page loads something from t.example"),
+        ("third-party", "/", "in a browser the page asks t.example, before a choice; so do 2 more"),
+        ("third-party", "/", "in a browser the page asks t.example, after 'refuse'; so do 2 more"),
+        ("page-fails", "/at/saved", "a browser saves it as a file: it could not be looked at there"),
+        ("third-party", "/", "in a browser the page asks t.example, after 'accept'; so do 2 more"),
+    ]
 
 
 @pytest.mark.browser

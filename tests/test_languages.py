@@ -164,7 +164,7 @@ RICH = {
 }  # fmt: skip
 OWN = {  # what an operator wrote, and names
     "Back to the site", "Other Health", "shows you offers", "en", "es", "JSON", "Español", "English", "No", "_st",
-    "portal.example", "other.example", "outside.example", "friend.example",
+    "portal.example", "other.example", "outside.example", "friend.example", "Other Health, privacy@example.org",
 }  # fmt: skip
 
 

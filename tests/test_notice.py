@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from collections.abc import Iterable
 from html import unescape
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 import readability
 from faces import Site
 from privacymw.core import BODILESS
+from privacymw.glance import Glance, glance
 from privacymw.policies import GROUPS, Policy
+from privacymw.policy import Organisation
 from privacymw.promise import Means, Section
 from privacymw.promises import PROMISES
 from privacymw.promises.notice import CLAUSES
 from privacymw.settings import fields
+from privacymw.words import ENGLISH
 from sites import BROWSER, FACES, environ, header, names, page_of, portal
 
 P = "PRIVACYMW_"
@@ -238,7 +242,73 @@ def test_each_section_reads_easily(name: str) -> None:
 
 def test_the_default_policy_is_short() -> None:
     text = " ".join(each.text for section in sections().values() for each in section.sentences)
-    assert len(readability.words(text)) <= 1_000
+    short = short_of(sections().values())
+    label = [*(cell for row in short.kept for cell in row[:3]), *(cell for line in short.lines for cell in line[:2])]
+    assert label
+    assert len(readability.words(" ".join([text, *label]))) <= 1_000
+
+
+# --- in short
+
+
+def short_of(told: Iterable[Section]) -> Glance:
+    return glance([*told], Organisation(name="Example Health", contact="privacy@example.org"), ENGLISH, archived=True)
+
+
+@pytest.mark.parametrize("index", range(0, len(POLICIES), 7))
+def test_the_short_form_says_what_the_long_one_says(index: int) -> None:
+    """Each time and each purpose stands in a table or a sentence of the section that the row leads to."""
+    policy = POLICIES[index]
+    for row in short_of(policy.values()).kept:
+        section = policy[row.section]
+        cells = {cell for table in section.tables for line in table.rows for cell in line}
+        cells |= {value for each in section.sentences for value in each.values.values()}
+        assert row.long in cells or row.what == "More cookies"
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, {"Log of requests, with your IP address": "30 days", "Cookie __Host-privacy": "400 days"}),
+        ({"addresses_mode": "network"}, {"Log of requests, with the network of your IP address": "30 days"}),
+        ({"addresses_mode": "none"}, {"Log of requests, without your IP address": "30 days"}),
+        ({"addresses_retention": "7d"}, {"Log of requests, with your IP address": "7 days"}),
+        ({"addresses_network_retention": "60d"}, {"What else this log holds": "60 days"}),
+        ({"addresses_fail2ban": "on"}, {"Your address, where a request is refused": "7 days"}),
+        ({"cookies_ready": "session"}, {"Cookie session": "until you close the browser"}),
+        ({"choices_categories": "statistics"}, {"Record of what you chose": "400 days"}),
+        ({"cookies_ready": "session, remember, csrf, language"}, {"More cookies": "see the table of cookies"}),
+    ],
+)
+def test_the_short_form_follows_the_settings(settings: dict[str, str], kept: dict[str, str]) -> None:
+    found = {row.what: row.long for row in short_of(sections(**settings).values()).kept}
+    assert kept.items() <= found.items()
+
+
+def test_the_short_form_reads_easily() -> None:
+    for settings in ({}, BASE, {"addresses_mode": "network"}, {"addresses_mode": "none"}):
+        short = short_of(sections(**settings).values())
+        told = [f"{row.what}, {row.long}, {row.why}." for row in short.kept]
+        assert readability.grade(" ".join([*told, *(f"{line.question}." for line in short.lines)])) <= 8, told
+
+
+def test_the_short_form_leaves_out_what_is_not_kept() -> None:
+    settings = {"addresses_mode": "off", "choices_saved": "off", "choices_recorded": "off"}
+    short = short_of(sections(**settings).values())
+    assert short.kept == ()
+    assert [line.question for line in short.lines][:1] == ["Who answers for it"]
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_each_form_of_the_page_begins_with_the_short_one(face: str, tmp_path: Any) -> None:
+    site = portal(face, organisation_contact="privacy@example.org", data=str(tmp_path))
+    page = site.ask("/privacy/notice").body.decode()
+    assert page.index("<h1>") < page.index('id="short"') < page.index('class="contents"')
+    assert "privacy@example.org" in page[page.index('id="short"') : page.index('class="contents"')]
+    row = ("Log of requests, with your IP address", "30 days", "to diagnose faults, to run the site")
+    assert "| " + " | ".join(row) + " |" in site.ask("/privacy/notice.md").body.decode().partition("\n## ")[2]
+    assert row[0] in site.ask("/privacy/notice.txt").body.decode().partition("\n---")[2][:400]
+    assert tuple(json.loads(site.ask("/privacy/notice.json").body)["short"][0].values())[:3] == row
 
 
 @pytest.mark.parametrize(

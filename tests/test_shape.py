@@ -50,7 +50,7 @@ FLOORS: list[list[set[str]]] = [
         {"destination", "folder", "policy", "questions", "receipt"},
         {"ballot", "decider", "keyring", "logplace", "recorder"},
         {"bar", "clicks", "holding", "languages", "promise", "running", "tally", "visitor", "wellknown"},
-        {"adoption", "choosing", "embeds", "honesty", "leaving", "plain", "proving", "redirects", "versions"},
+        {"adoption", "choosing", "embeds", "glance", "honesty", "leaving", "plain", "proving", "redirects", "versions"},
         {"edition"},
         {"archive"},
     ],

@@ -57,11 +57,10 @@ class ArchivePages:
         words = self._services.pages.words(exchange)
         edition = Edition(version.organisation, version.sections[words.language], version.effective, version=version)
         context = {
-            **edition.context(words),
+            **edition.context(words, archived=True),
             "page": f"archive/{version.number}",
             "written_in": version.language,
             "edition": self._said(version, words),
-            "archived": True,
         }
         return self._services.pages.reply("notice.html", exchange, context, _CACHED, NO_INDEX)
 

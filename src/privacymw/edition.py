@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from privacymw import plain
+from privacymw.glance import Glance, glance
 from privacymw.policy import Organisation
 from privacymw.promise import Section
 from privacymw.versions import Version
@@ -30,16 +31,23 @@ class Edition(NamedTuple):
         said = N_("{name} tells you here what this web site does with data about you.")
         return words.said(said, name=self.organisation.name)
 
-    def context(self, words: Words) -> dict[str, Any]:
+    def glance(self, words: Words, *, archived: bool = False) -> Glance:
+        """The page in short; `archived` where there are versions to compare."""
+        return glance(self.sections, self.organisation, words, archived=archived)
+
+    def context(self, words: Words, *, archived: bool = False) -> dict[str, Any]:
         """What the template of the page shows."""
+        short = self.glance(words, archived=archived)
         return {
             "organisation": self.organisation,
             "draft": self.draft,
             "introduction": self.introduction(words),
+            "short": short,
+            "kept": short.table(words),
             "sections": self.sections,
             "upcoming": None,
             "edition": "",
-            "archived": False,
+            "archived": archived,
             "forms": (),
         }
 
@@ -47,7 +55,7 @@ class Edition(NamedTuple):
         """The page by `plain.markdown` or `plain.text`."""
         lead = [*([plain.draft(words)] if self.draft else []), self.introduction(words)]
         title = " - ".join(filter(None, (words.text("Privacy notice"), self.organisation.name)))
-        return form(title, lead, self.sections, words)
+        return form(title, lead, [self.glance(words).section(words), *self.sections], words)
 
     def json(self, words: Words) -> str:
         """The page for programs: what is kept and what is stated, with the facts that each sentence promises."""
@@ -57,6 +65,7 @@ class Edition(NamedTuple):
             "draft": self.draft,
             "effective": self.effective.isoformat() if self.effective else None,
             "version": self.version and _version_document(self.version),
+            "short": [each._asdict() for each in self.glance(words).kept],
             "sections": [_section_document(each) for each in self.sections],
         }
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

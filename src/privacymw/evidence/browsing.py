@@ -17,7 +17,7 @@ from privacymw.evidence.probe import Probe
 from privacymw.evidence.verdict import Finding, Level
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Route
+    from playwright.sync_api import BrowserContext, Page, Route
 
 _PAGES: Final = 20
 _WAIT: Final = 300
@@ -56,6 +56,7 @@ class _Visit:
     def __init__(self, probe: Probe, context: "BrowserContext") -> None:
         self._probe, self._context = probe, context
         self._asked: dict[tuple[str, str], None] = {}
+        self._unshown: list[str] = []
         self._url = ""
         context.route("**/*", self._answered)
 
@@ -83,16 +84,37 @@ class _Visit:
         if choice:
             self._choose(page, choice)
         for each in [*self._probe.pages][:_PAGES]:
-            self._url = each.url
-            page.goto(self._probe.base.rstrip("/") + each.url, wait_until="load")
-            page.wait_for_timeout(_WAIT)
+            self._opened(page, each.url)
         when = f", after '{choice}'" if choice else ", before a choice"
         yield from self._cookies(choice, when)
+        yield from self._hosts(choice, when)
+        for url in self._unshown:
+            yield Finding("page-fails", url, "a browser saves it as a file: it could not be looked at there", "note")
+        self._context.close()
+
+    def _hosts(self, choice: str, when: str) -> Iterator[Finding]:
+        """Each host once: by the first page that asks it, and by how many more do."""
+        found: dict[tuple[str, str], list[str]] = {}
         for url, host in self._asked:
             code = "third-party-confidential" if is_marked(self._probe, urlsplit(url).path) else "third-party"
+            found.setdefault((code, host), []).append(url)
+        for (code, host), urls in found.items():
             level: Level = "note" if choice == "accept" and code == "third-party" else "warning"
-            yield Finding(code, url, f"in a browser the page asks {host}{when}", level)
-        self._context.close()
+            more = f"; so do {len(urls) - 1} more" if len(urls) > 1 else ""
+            yield Finding(code, urls[0], f"in a browser the page asks {host}{when}{more}", level)
+
+    def _opened(self, page: "Page", url: str) -> None:
+        """A page, until its scripts have done what they do."""
+        from playwright.sync_api import Error
+
+        self._url = url
+        try:
+            page.goto(self._probe.base.rstrip("/") + url, wait_until="load")
+        except Error as error:
+            if "Download is starting" not in error.message:
+                raise
+            self._unshown.append(url)
+        page.wait_for_timeout(_WAIT)
 
     def _choose(self, page: Any, choice: str) -> None:
         """By the buttons of our page, where there is something to choose."""
@@ -103,11 +125,11 @@ class _Visit:
             page.wait_for_load_state()
 
     def _cookies(self, choice: str, when: str) -> Iterator[Finding]:
-        claim = self._probe.claim
+        claim, told = self._probe.claim, cookies.OURS | {each.name for each in cookies.undeclared_of(self._probe)}
         for each in self._context.cookies():
             name = str(each.get("name"))
             entry = cookies.entry_of(self._probe, name)
-            if name in cookies.OURS:
+            if name in told:
                 continue
             if entry is None:
                 level: Level = "broken" if "cookies.table" in claim else "warning"

@@ -3,7 +3,7 @@
 import email.utils
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from privacymw.evidence.choices import NAME, VIEW, cookies_of
@@ -48,12 +48,20 @@ def cookie_set(url: str, line: str) -> Set:
 
 
 def seen(probe: Probe) -> Iterator[Set]:
-    """The cookies that the app set on the walk."""
+    """The cookies that the app set on the walk, as often as it set them."""
     for each in probe.visited:
         for line in each.answer.every("set-cookie"):
             found = cookie_set(each.url, line)
             if found.name not in OURS and not found.removes:
                 yield found
+
+
+def _first(cookies: Iterable[Set]) -> list[Set]:
+    """One of each name, as it was met first: the shortest way to see it again."""
+    found: dict[str, Set] = {}
+    for each in cookies:
+        found.setdefault(each.name, each)
+    return list(found.values())
 
 
 def entry_of(probe: Probe, name: str) -> Mapping[str, Any] | None:
@@ -66,13 +74,17 @@ def _matches(pattern: str, name: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None
 
 
+def undeclared_of(probe: Probe) -> list[Set]:
+    """Cookies that are not on the page, each as it was met first."""
+    return _first(each for each in seen(probe) if entry_of(probe, each.name) is None)
+
+
 def undeclared(probe: Probe) -> list[Finding]:
     """Cookies that are not on the page; that breaks it where it says that there are no others."""
     closed = "cookies.table" in probe.claim
     level: Level = "broken" if closed else "warning"
-    first = {each.name: each for each in seen(probe) if entry_of(probe, each.name) is None}
     text = "the app sets a cookie that the page does not name"
-    return [Finding("cookie-undeclared", each.url, f"{text}: {name[:40]}", level) for name, each in first.items()]
+    return [Finding("cookie-undeclared", each.url, f"{text}: {each.name[:40]}", level) for each in undeclared_of(probe)]
 
 
 def table(probe: Probe, sentence: Sentence) -> Seen:
@@ -139,6 +151,6 @@ def _refusal(probe: Probe, name: str) -> str:
 
 def exposed(probe: Probe) -> list[Finding]:
     """Cookies that would go over plain http as well (ASVS 3.3.1)."""
-    first = {each.name: each for each in seen(probe) if "secure" not in each.words}
+    bare = _first(each for each in seen(probe) if "secure" not in each.words)
     text = "it was set over https without Secure"
-    return [Finding("cookie-insecure", each.url, f"{name[:40]}: {text}") for name, each in first.items()]
+    return [Finding("cookie-insecure", each.url, f"{each.name[:40]}: {text}") for each in bare]

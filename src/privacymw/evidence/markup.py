@@ -6,6 +6,7 @@ browser builds. Else it is the standard library's `html.parser`, which goes wron
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Final, NamedTuple
 
@@ -104,6 +105,8 @@ class Page(NamedTuple):
         ]
 
 
+_REMEMBERED: Final = 128
+"""Pages that are remembered: more than one walk has."""
 _FIELDS: Final = ("input", "button", "textarea", "select")
 _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "a": ("href", "xlink:href", "ping"),
@@ -141,8 +144,9 @@ def _loaded(each: Element) -> Iterator[str]:
         yield from (found[1] or found[2] for found in _STYLED.finditer(style))
 
 
+@lru_cache(_REMEMBERED)
 def page(body: bytes, charset: str = "utf-8") -> Page:
-    """What a browser would see in a page's bytes."""
+    """What a browser would see in a page's bytes; each look asks for the same pages again."""
     text = body.decode(charset if _known(charset) else "utf-8", "replace")
     return Page(tuple(_lexbor(text) if PARSER.startswith("lexbor") else _standard(text)))
 

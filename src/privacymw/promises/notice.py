@@ -243,12 +243,11 @@ class _Keeper(Keeper):
         words = pages.words(exchange)
         upcoming = self._archive.upcoming(today)
         context = {
-            **self._edition(self._version(), words.language).context(words),
+            **self._edition(self._version(), words.language).context(words, archived=bool(self._archive.versions)),
             "page": "notice",
             "written_in": self._services.site.language,
             "forms": tuple(_FORMS),
             "upcoming": upcoming if upcoming and upcoming.effective - today <= self._announce else None,
-            "archived": bool(self._archive.versions),
         }
         return pages.render("notice.html", exchange, context)
 
