@@ -74,6 +74,7 @@ class Writer:
         self._try("seal", lambda: self.backlog.add(self.sealer.seal(events)))
         self._try("keys", self.retention.destroy)
         self._try("next keys", self.retention.prepare)
+        self._try("chain", self.retention.record)
         dropped = drops()
         lost = dropped + self.sealer.lost
         self._try("store", lambda: self.backlog.write(self.sealer.current, lost=lost, now=now))
