@@ -3,12 +3,15 @@
 import hashlib
 import io
 import json
+import os
 import re
 import stat
 import struct
 import subprocess
+import tempfile
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -343,12 +346,13 @@ def _names_nobody(files):
 
 
 @pytest.fixture
-def running(tmp_path):
-    """A site whose keys live for seconds, with a published version."""
+def running(tmp_path, place):
+    """A site whose keys live for seconds, with a published version; its log in each kind of place."""
     from sites import page_of, portal
 
     given = {
         **WHOLE, "secret_key": SECRET, "data": str(tmp_path / "data"), "addresses_retention": "4s",
+        **({"store": place.url, "keys": place.keys_at, "store_tls": "off"} if place.kind == "postgresql" else {}),
         "addresses_epoch": "1s", "trusted_proxies": "10.77.0.0/16", "notice_versions": str(tmp_path / "versions"),
     }  # fmt: skip
     site = portal("wsgi", page_of("hello"), **given)
@@ -365,7 +369,7 @@ def test_a_bundle_of_a_running_site(tmp_path, running, monkeypatch, capsys):
     assert main(["notice", "publish"]) == 0
     time.sleep(6)
     done = made(tmp_path, "--data", str(tmp_path / "data"), env=env)
-    assert done.code == 0, done.err + done.out
+    _held_or_late(done, tmp_path / "out.zip")
     path = str(tmp_path / "out.zip")
     capsys.readouterr()
     assert main(["evidence", "verify", path, "--json"]) == 0
@@ -388,9 +392,38 @@ def test_a_bundle_of_a_running_site(tmp_path, running, monkeypatch, capsys):
     first = tmp_path / "first.zip"
     (tmp_path / "out.zip").rename(first)
     time.sleep(2)
-    assert made(tmp_path, "--data", str(tmp_path / "data"), env=env).code == 0
+    _held_or_late(made(tmp_path, "--data", str(tmp_path / "data"), env=env), tmp_path / "out.zip")
     assert main(["evidence", "verify", path, "--after", str(first)]) == 0
     assert main(["evidence", "verify", str(first), "--after", path]) == 2
+
+
+def _held_or_late(done, path):
+    """Keys that live for seconds may be late on a machine that has other things to do, which is then told."""
+    assert path.exists(), done.err
+    files = unzipped(path.read_bytes())
+    seen = [each for name in ("verify.json", "app/verify.json") for each in json.loads(files[name])["findings"]]
+    broken = {each["code"] for each in seen if not each["held"]}
+    assert broken <= {"retention-keys"}
+    assert done.code == (2 if broken else 0), done.err + done.out
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as somebody else")
+def test_as_root_the_key_belongs_to_the_owner_of_the_folder(tmp_path):
+    from sites import page_of, portal
+
+    place = tempfile.TemporaryDirectory(prefix="privacymw-test-")
+    data = Path(place.name, "data")
+    portal("wsgi", page_of("hello"), **WHOLE, data=str(data)).started.pipeline.close()
+    data.parent.chmod(0o711)
+    for path in [data, *data.rglob("*")]:
+        os.chown(path, 65534, 65534)
+    done = made(tmp_path, "--data", str(data))
+    assert done.code == 2, "no writer is alive"
+    assert {(path.name, path.stat().st_uid) for path in data.iterdir()} >= {("evidence.key", 65534)}
+    assert {path.stat().st_uid for path in data.rglob("*")} == {65534}
+    place.cleanup()
+    assert verified((tmp_path / "out.zip").read_bytes()).held
 
 
 def test_without_a_place_for_the_key_nothing_is_driven(tmp_path):
@@ -442,9 +475,6 @@ def test_exit_codes(tmp_path, bundle, monkeypatch, capsys, arguments, code, said
 
 
 def _bundle():
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory() as folder:
         return bundle_of(Signer(Path(folder) / "k"), chain_lines(Path(folder), 3))
 

@@ -118,7 +118,7 @@ def archive_of(files: Iterable[tuple[Path, Callable[[], bytes]]]) -> Archive:
         try:
             content = read()
             version = msgspec.json.decode(content, type=Version)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, RecursionError, msgspec.MsgspecError) as error:
             faults.append(f"{path}: {error}")
             continue
         faults += _faults(path, version, digests[-1] if digests else "", versions)

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from privacymw.bundle.clean import Cleaner
@@ -34,7 +33,7 @@ def files_of(log: "Log", findings: list[Finding], cleaner: Cleaner) -> dict[str,
         CHAIN: b"".join(lines),
         "chain.json": document({"head": chain_told(head_of(lines[-1])) if lines else None, "faults": faults(lines)}),
         "keys.json": document(_keys(log, list(told(lines)))),
-        "bytes.json": document(_bytes(log.data)),
+        "bytes.json": document(_bytes(log)),
         "decryptions.json": document(_decryptions(log)),
         "verify.json": document({"held": held, "findings": found}),
     }
@@ -75,9 +74,11 @@ def _keys(log: "Log", links: list[Link]) -> Mapping[str, Any]:
 _NOTHING: Final = Link(kind="key-made")
 
 
-def _bytes(folder: Path) -> Mapping[str, Any]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    found = sorted({path.name for path, _ in search(folder, CANARIES)})
+def _bytes(log: "Log") -> Mapping[str, Any]:
+    """In the data folder and, wherever it is, the store."""
+    files = [path for path in log.data.rglob("*") if path.is_file()]
+    found = sorted({path.name for path, _ in search(log.data, CANARIES)})
+    found += ["the store"] if not found and log.store.scan_for(CANARIES) else []
     size = sum(path.stat().st_size for path in files if path.exists())
     return {"looked_for": _LOOKED_FOR, "files": len(files), "bytes": size, "found_in": found}
 
@@ -100,7 +101,8 @@ def _decryptions(log: "Log") -> Mapping[str, Any]:
 
 def _dead(log: "Log", gone: Mapping[tuple[str, int], object]) -> Iterator[tuple[str, int, bytes]]:
     starts = {start for _, start in gone}
-    for start, row in log.store.read(Query()) if starts else ():
-        for lane, token in zip(LANES, (row.address, row.network), strict=True):
-            if token and (lane, start) in gone:
-                yield lane, start, token
+    for epoch in [each.start for each in log.store.epochs() if each.start in starts]:
+        for start, row in log.store.read(Query(since=epoch, until=epoch + log.keys.terms.length)):
+            for lane, token in zip(LANES, (row.address, row.network), strict=True):
+                if token and (lane, start) in gone:
+                    yield lane, start, token

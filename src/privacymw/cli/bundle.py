@@ -55,6 +55,10 @@ class Order:
 
     def _signer(self) -> "Signer":
         """With a key that is made if it is not there; the app runs in this process, so it is read anew to sign."""
+        import cryptography.exceptions
+        import cryptography.hazmat.primitives.asymmetric.ed25519
+        import cryptography.hazmat.primitives.serialization  # noqa: F401 - as the owner we may not be able to
+
         from privacymw.bundle.signing import KEY, Signer
 
         if self._key is not None or self._site is None:
@@ -69,9 +73,10 @@ class Order:
 
         if self._site is None:
             return {}, False
+        others = other_logs(self._site)
         try:
             with self._site.log() as log:
-                findings = [*log.verify(), *other_logs(self._site)]
+                findings = [*log.verify(), *others]
                 return files_of(log, findings, self._cleaner), not all(each.held for each in findings)
         except NoLog as error:
             show.told(f"{error}; the evidence is about the driven app alone")

@@ -12,6 +12,7 @@ from privacymw.store.server import ServerError
 
 _ROUND = 600_000  # ms between two looks when no deadline is near
 _AGAIN = 2_000  # ms after a look or a sweep that failed
+_SPACE = 5_000  # ms between two entries in the chain: with epochs of seconds it must not hold up what ends keys
 _LEASE = 60_000  # ms; a sweeper that was killed is replaced after this
 _SETTLE_TRIES = 20
 
@@ -55,6 +56,7 @@ class Retention:
         self._decisions, self._ledger = decisions, ledger
         self._record_at: float = 0  # ms
         self._recorded: int | None = None  # the epoch in which that was done
+        self._tried = -_SPACE
         self._next_round = 0
         self._due = True
         self._sweep_at = 0.0  # by the uptime
@@ -95,8 +97,9 @@ class Retention:
     def record(self) -> None:
         """Enter births and deaths of keys in the chain; cheap when nothing is due."""
         now, epoch = self._keys.now(), self._keys.terms.start_of(self._keys.now())
-        if self._ledger and (epoch != self._recorded or not 0 < self._record_at - now <= _ROUND):
-            self._record_at, self._recorded = now + _AGAIN, epoch
+        due = epoch != self._recorded or not 0 < self._record_at - now <= _ROUND
+        if self._ledger and due and not 0 <= now - self._tried < _SPACE:
+            self._record_at, self._recorded, self._tried = now + _SPACE, epoch, now
             self._ledger.record()
             self._record_at = now + _ROUND
 
