@@ -120,6 +120,21 @@ def rewrite(
     return b"".join([rewriter.feed(part) for part in parts] + [rewriter.close()])
 
 
+def reduced(page: bytes, fails: Callable[[bytes], bool]) -> bytes:
+    """A page that still fails, and does not without any run of its bytes that was tried."""
+    size = len(page) // 2
+    while size:
+        at = 0
+        while at < len(page):
+            shorter = page[:at] + page[at + size :]
+            if fails(shorter):
+                page = shorter
+            else:
+                at += size
+        size //= 2
+    return page
+
+
 def conformance(*path: str) -> Path:
     """A file or folder of the published conformance data; the test is skipped where it is not there."""
     default = Path(__file__).resolve().parents[2] / "shared/testdata"

@@ -301,6 +301,45 @@ def test_the_scope_itself_is_passed_where_nothing_is_hidden() -> None:
     assert shown[0] is scope
 
 
+# --- a long page leaves the event loop to others
+
+
+async def beside_asyncio(face: App, scope: Scope, wire: Wire, ticks: list[int]) -> None:
+    async def tick() -> None:
+        while True:
+            ticks.append(len(wire.heard))
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(tick())
+    await face(scope, wire.receive, wire.send)
+    task.cancel()
+
+
+async def beside_trio(face: App, scope: Scope, wire: Wire, ticks: list[int]) -> None:
+    async def tick() -> None:
+        while True:
+            ticks.append(len(wire.heard))
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tick)
+        await face(scope, wire.receive, wire.send)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("size", [0, 1, 8_192, 8_193, 16_384, 1_000_001])
+@pytest.mark.parametrize("more", [False, True])
+def test_a_long_body_is_rewritten_in_slices(size: int, more: bool, run: Callable[..., Any]) -> None:
+    bodies: list[Message] = [{"type": "http.response.body", "body": b"abc" * size, "more_body": more}]
+    face = PrivacyMiddleware(sending(START, *bodies, *([LAST] if more else [])), pipeline(Shouts()))
+    wire, ticks = Wire(), list[int]()
+    run(beside_trio if run is trio.run else beside_asyncio, face, scope_of(Request()), wire, ticks)
+    end = b"<P><!-- end -->" if more else b"<!-- end -->"
+    assert b"".join(message["body"] for message in wire.heard[1:]) == b"ABC" * size + end
+    between = [heard for heard in ticks if heard == 1]
+    assert len(between) >= 3 * size // 8_192 - 2  # others had their turn after each slice
+
+
 # --- exceptions and lost clients
 
 

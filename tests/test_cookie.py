@@ -116,6 +116,7 @@ def test_rotation_signs_with_the_new_key_and_reads_with_both() -> None:
         ("DEADBEEF.a.b.c", "malformed"),
         ("é" * 50, "malformed"),
     ],
+    ids=["another key", "changed", "junk", "empty", "hex", "no ascii"],  # a token holds the time
 )
 def test_what_cannot_be_verified_is_counted_by_kind(token: str, kind: str) -> None:
     counts = Counts()

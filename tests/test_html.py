@@ -5,11 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from selectolax.lexbor import LexborHTMLParser
 
 from fragments import (
-    CLASSIFIER,
-    PAGE,
     POOLS,
     chunks,
     conformance,
@@ -19,11 +16,13 @@ from fragments import (
     leave,
     rewrite,
 )
+from oracles import OUTLETS, ways_out
 from privacymw.characters import decode
 from privacymw.foreign import HTML, SVG, Node
 from privacymw.html import Edit, Outlet
 from privacymw.markup import attributes
-from privacymw.tokenizer import DATA, Reading, Span
+from privacymw.skips import DATA
+from privacymw.tokenizer import Page, Reading, Span
 
 Decide = Callable[[Outlet], Edit | None]
 
@@ -45,8 +44,8 @@ class Recorder(Reading):
 
     def __init__(self, state: str, last: str) -> None:
         raw = state in ("RCDATA state", "RAWTEXT state") and last
-        super().__init__([], [], {}, raw or STATES[state])
-        self.stack = Node(b"div", SVG if self.mode == "cdata" else HTML)
+        super().__init__(Page(), raw or STATES[state])
+        self.stacks = (Node(b"div", SVG if self.mode == "cdata" else HTML),)
         self.tags: list[tuple[str, str, dict[str, str]]] = []
 
     def _tag(self, buffer: bytearray, name: bytes, span: Span, *, closing: bool, empty: bool) -> None:
@@ -58,7 +57,7 @@ class Recorder(Reading):
         buffer = bytearray()
         for part in parts:
             buffer += part
-            self._finds.clear()
+            self._page.finds.clear()
             self.run(buffer, len(buffer))
         return self.tags
 
@@ -123,33 +122,11 @@ def test_unedited_bytes_are_the_apps(page: bytes) -> None:
 
 # --- a browser's parser sees no way out
 
-ORACLE = {
-    "a": ("href", "xlink:href", "ping"),
-    "area": ("href", "ping"),
-    "form": ("action",),
-    "button": ("formaction",),
-    "input": ("formaction",),
-    "meta": ("content",),
-}
-
-
-def ways_out(page: bytes) -> list[tuple[str, str, str]]:
-    """What the oracle still takes for a link to another site."""
-    nodes = LexborHTMLParser(page.decode()).css(",".join(ORACLE))
-    found = [(node.tag, name, node.attributes.get(name)) for node in nodes for name in ORACLE[node.tag]]
-    return [(tag, name, value) for tag, name, value in found if value is not None and leads_out(tag, value)]
-
-
-def leads_out(tag: str, value: str) -> bool:
-    if tag == "meta":
-        return "evil" in value
-    return CLASSIFIER.verdict(value, PAGE).kind == "outside"
-
 
 def slips(pool: str, count: int, decide: Decide) -> list[bytes]:
     chance = random.Random(count)
     pages = (document(chance, POOLS[pool]) for _ in range(count))
-    return [page for page in pages if ways_out(rewrite([page], decide))]
+    return [page for page in pages if ways_out("lexbor", rewrite([page], decide))]
 
 
 @pytest.mark.parametrize("pool", POOLS)
@@ -161,10 +138,10 @@ def test_no_link_slips(pool: str) -> None:
 @settings(max_examples=500, deadline=None)
 @example(b"<svg/><![CDATA[ x ><a href=//evil.example>")
 def test_no_link_slips_shrunk(page: bytes) -> None:
-    assert not ways_out(rewrite([page]))
+    assert not ways_out("lexbor", rewrite([page]))
 
 
-@pytest.mark.parametrize(("element", "attribute"), [(tag, name) for tag in ORACLE for name in ORACLE[tag][:1]])
+@pytest.mark.parametrize(("element", "attribute"), [(tag, name) for tag in OUTLETS for name in OUTLETS[tag][:1]])
 def test_oracle_catches_a_planted_slip(element: str, attribute: str) -> None:
     def careless(outlet: Outlet) -> Edit | None:
         planted = (outlet.element, outlet.attribute) == (element, attribute)

@@ -22,9 +22,10 @@ FLOORS: list[list[set[str]]] = [
     [
         {
             *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
-            *("encodings", "held", "paths", "setcookie", "url"),
+            *("encodings", "held", "paths", "refresh", "setcookie", "skips", "url"),
         },
-        {"address", "kinds", "seal", "tokenizer"},
+        {"address", "kinds", "quick", "seal"},
+        {"tokenizer"},
         {"forwarding", "masking", "words"},
         {"countries", "outlets"},
         {"html"},

@@ -105,7 +105,8 @@ def agrees(case: dict[str, str]) -> bool:
     )
 
 
-NODE = """
+NODE = shutil.which("node")
+ASK_NODE = """
 let text = "";
 process.stdin.on("data", (part) => (text += part)).on("end", () => {
   const [page, hrefs] = JSON.parse(text);
@@ -122,18 +123,24 @@ PIECES = [
 HREFS = st.lists(st.sampled_from(PIECES), max_size=7).map("".join)
 
 
+def slips(hrefs: list[str]) -> list[str]:
+    """Those that Node's URL class takes for another site's, and we do not."""
+    assert NODE
+    question = json.dumps([PAGE, hrefs])
+    asked = subprocess.run([NODE, "-e", ASK_NODE], input=question, capture_output=True, text=True, check=True)
+    judged = zip(hrefs, json.loads(asked.stdout), strict=True)
+    own = {
+        href: bool(answer and answer[0] in ("http:", "https:") and answer[1] == "site.example")
+        for href, answer in judged
+    }
+    return [href for href in hrefs if Classifier().verdict(href, PAGE).kind == "internal" and not own[href]]
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not on PATH: its URL class is not asked")
 @given(st.lists(HREFS, min_size=200, max_size=200))
 @settings(max_examples=15, deadline=None)
 def test_node_agrees(hrefs: list[str]) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not on PATH: its URL class is not asked")
-    hrefs += [href for href, _ in ROWS]
-    question = json.dumps([PAGE, hrefs])
-    asked = subprocess.run([node, "-e", NODE], input=question, capture_output=True, text=True, check=True)
-    for href, answer in zip(hrefs, json.loads(asked.stdout), strict=True):
-        internal = bool(answer and answer[0] in ("http:", "https:") and answer[1] == "site.example")
-        assert (Classifier().verdict(href, PAGE).kind == "internal") <= internal, (href, answer)
+    assert slips(hrefs + [href for href, _ in ROWS]) == []
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from privacymw.core import MARKER, Exchange, Job, Outcome, Reply, Whole
-from privacymw.lifespan import App, Lifespan, Message, Receive, Scope, Send, in_thread
+from privacymw.lifespan import App, Lifespan, Message, Receive, Scope, Send, in_thread, others_first
 from privacymw.pipeline import Pipeline
 from privacymw.routes import scope_route
 
 # With these the server sends a file that no transform would see (ASGI extensions).
 _UNSEEN: Final = ("http.response.pathsend", "http.response.zerocopysend")
+_SLICE: Final = 8_192
+"""Bytes of a page that are rewritten at a time: what else waits in the event loop waits no longer than that."""
 _SCHEMES: Final = {"https": "https", "wss": "https"}
 
 
@@ -176,7 +178,7 @@ class _Turn:
             if self.outcome is not Outcome.ENDED:
                 await self.reply(exchange.reply)
             return
-        messages = (message,) if exchange.transform is None else self._through(message)
+        messages = (message,) if exchange.transform is None else self._through(message, await self._begun(message))
         try:
             for each in messages:
                 await self.server_send(each)
@@ -214,13 +216,25 @@ class _Turn:
         headers += exchange.fixed.raw
         return {**message, "headers": headers}
 
-    def _through(self, message: Message) -> tuple[Message, ...]:
-        """What can be sent now of an answer that is rewritten."""
+    async def _begun(self, message: Message) -> bytes:
+        """What becomes of a long body but for its last slice; others have their turn in between."""
+        body, transform = message.get("body", b""), self.exchange.transform
+        assert transform is not None
+        parts = []
+        for at in range(0, len(body) - _SLICE, _SLICE):
+            parts.append(transform.feed(body[at : at + _SLICE]))
+            await others_first()
+        return b"".join(parts)
+
+    def _through(self, message: Message, begun: bytes) -> tuple[Message, ...]:
+        """What can be sent now of an answer that is rewritten, of which `begun` is made already."""
         transform, whole = self.exchange.transform, self.exchange.whole
         assert transform is not None
         if message["type"] == "http.response.body":
             came = message.get("body", b"")
-            body = transform.feed(came) if message.get("more_body") else transform.feed(came) + transform.close()
+            body = begun + transform.feed(came[(len(came) - 1) // _SLICE * _SLICE :] if came else b"")
+            if not message.get("more_body"):
+                body += transform.close()
             message = {**message, "body": body}
             if whole is not None:
                 whole.add(len(came), body)

@@ -56,6 +56,7 @@ _C1 = {number: bytes([number]).decode("cp1252", "replace") for number in range(0
 _C1 |= {number: chr(number) for number, text in _C1.items() if text == "\ufffd"}
 
 _REFERENCE = re.compile(r"&(?:#([xX][0-9a-fA-F]++|[0-9]++);?|([0-9A-Za-z]++)([;=]?))")
+_SPECIAL = re.compile('[&<>"]')
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
@@ -74,7 +75,8 @@ def decode(value: bytes, codec: str) -> str:
 
 def encode(text: str, codec: str) -> bytes:
     """The text as bytes that are safe in a double-quoted attribute value and between tags."""
-    return text.translate(_ESCAPES).encode(codec, "xmlcharrefreplace")
+    text = text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+    return text.encode(codec, "xmlcharrefreplace")
 
 
 def _referenced(reference: re.Match[str]) -> str:

@@ -4,7 +4,8 @@ Only they decide whether `<![CDATA[` hides markup and whether `<title>` holds te
 svg and math no element is followed, and nothing is spent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 HTML, SVG, MATH = "", "svg", "math"
 
@@ -28,6 +29,9 @@ _BLOCKS = frozenset(
     b"footer header hgroup listing main menu nav ol pre search section summary ul".split()
 )
 _FONT = frozenset((b"color", b"face", b"size"))
+_EITHER = frozenset((b"mglyph", b"malignmark"))  # in `<mi>`: foreign, unless an HTML element is open in it
+SPEAKS: Final = frozenset((b"font", b"annotation-xml"))
+"""Elements whose attributes say how the page goes on."""
 
 
 class Node:
@@ -36,11 +40,12 @@ class Node:
     `point` names the start tags that follow HTML's rules inside: "" (none), "html" (all) or "text" (most).
     """
 
-    __slots__ = ("_hash", "depth", "name", "namespace", "point", "under")
+    __slots__ = ("_hash", "depth", "name", "names", "namespace", "point", "under")
 
     def __init__(self, name: bytes, namespace: str, point: str = "", under: "Node | None" = None) -> None:
         self.name, self.namespace, self.point, self.under = name, namespace, point, under
         self.depth: int = under.depth + 1 if under else 1
+        self.names: frozenset[bytes] = _with(under.names, name) if under else frozenset((name,))
         self._hash = hash((name, namespace, point, under))
 
     def __hash__(self) -> int:
@@ -64,7 +69,27 @@ class Node:
         return self._hash, self.name, self.namespace, self.point
 
 
+def _with(names: frozenset[bytes], name: bytes) -> frozenset[bytes]:
+    return names if name in names else names | {name}
+
+
 Stack = Node | None  # the innermost open element
+Stacks = tuple[Stack, ...]  # each of them may be the true one
+
+OUTSIDE: Final[Stacks] = (None,)
+"""In no svg or math, and compared by identity."""
+UNKNOWN: Final = Node(b"", "?")
+"""Any stack at all: whatever hangs on it goes both ways."""
+_UNKNOWN: Final[Stacks] = (UNKNOWN,)
+_MOST = 8  # beyond so many the page is a hostile one, and none is told from another any more
+
+
+def joined(stacks: Iterable[Stack]) -> Stacks:
+    """Each once; all are one where one is unknown, or where there are too many."""
+    found = tuple(dict.fromkeys(stacks))
+    if len(found) == 1:
+        return OUTSIDE if found[0] is None else found
+    return _UNKNOWN if len(found) > _MOST or UNKNOWN in found else found
 
 
 def is_foreign(stack: Stack) -> bool:
@@ -82,7 +107,27 @@ def bared(stack: Stack) -> Stack:
     return stack
 
 
-def opened(stack: Stack, name: bytes, attributes: dict[bytes, bytes], empty: bool) -> tuple[Stack, bool]:
+def openings(
+    stack: Stack, name: bytes, attributes: dict[bytes, bytes], empty: bool, *, raw: bool, torn: bool
+) -> Iterator[tuple[Stack, bool]]:
+    """All that the stack may be after a start tag, each with whether that makes an HTML element.
+
+    `raw`: such an element's content would be no markup. `torn`: some parsers drop the tag here.
+    """
+    if stack is UNKNOWN:
+        yield stack, True
+        if raw:
+            yield stack, False
+        return
+    after, html = _opened(stack, name, attributes, empty)
+    yield after, html
+    if name in _EITHER and stack and not is_foreign(stack):
+        yield _opened(bared(stack), name, attributes, empty)
+    if torn and name in _ROOTS and after != stack:
+        yield stack, html
+
+
+def _opened(stack: Stack, name: bytes, attributes: dict[bytes, bytes], empty: bool) -> tuple[Stack, bool]:
     """The stack after a start tag (`empty`: one that ends in "/>"), and whether it makes an HTML element."""
     if stack and not _html_rules(stack, name):
         if name not in _BREAKOUT and not (name == b"font" and _FONT & attributes.keys()):
@@ -95,18 +140,22 @@ def opened(stack: Stack, name: bytes, attributes: dict[bytes, bytes], empty: boo
     return stack, True
 
 
-def closed(stack: Stack, name: bytes) -> tuple[Stack, ...]:
+def closings(stack: Stack, name: bytes) -> Stacks:
     """The stack after an end tag; two where the answer hangs on elements that are not followed here."""
+    if stack is UNKNOWN:
+        return _UNKNOWN
     if stack is None or stack.name == name:
         return (stack and stack.under,)
     if is_foreign(stack) and name in (b"br", b"p"):  # HTML 13.2.6.5 breaks out; older parsers did not
         return _broken_out(stack), stack
+    if name not in stack.names:
+        return stack, None  # it may close an element around the whole svg, or nothing
     passed: set[str] = set()
     for node in stack:
         if node.name == name:
             return _closed_over(stack, node, passed)
         passed.add(node.namespace)
-    return stack, None  # it may close an element around the whole svg, or nothing
+    raise AssertionError("a name among a stack's names is on it")
 
 
 def _closed_over(stack: Stack, node: Node, passed: set[str]) -> tuple[Stack, ...]:

@@ -5,12 +5,14 @@ one or more readings of them (`tokenizer.py`), and writes the changes (`outlets.
 """
 
 import re
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from privacymw.characters import supported_charset
 from privacymw.markup import Span
 from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
-from privacymw.tokenizer import DATA, Finds, Reading
+from privacymw.skips import DATA
+from privacymw.tokenizer import Page, Reading
 
 __all__ = ["Decide", "Edit", "Outlet", "Rewriter", "supported_charset"]
 
@@ -32,6 +34,9 @@ class Rewriter:
     end of the page is one too, at `</body>` and, of a whole page, where its bytes end. For `base` any
     `Edit` it answers says that the base is foreign, and is not applied.
 
+    `passes_own` says that `decide` leaves alone every link that is relative on sight, as long as there is no
+    `<base>`: it is then not asked about most of them, which is many times faster.
+
     To be read at any time: `base`, the href of the first `<base>`, or None; `ambiguous`, the count of places
     that could not be judged (a foreign base after links that are out already, a link beyond the cap, a byte
     order mark of UTF-16, ambiguities within ambiguities).
@@ -39,16 +44,14 @@ class Rewriter:
     Raises ValueError for a charset that `supported_charset` does not know.
     """
 
-    def __init__(self, decide: Decide, *, charset: str = "utf-8") -> None:
+    def __init__(self, decide: Decide, *, charset: str = "utf-8", passes_own: bool = False) -> None:
         codec = supported_charset(charset)
         if codec is None:
             raise ValueError(f"pages in {charset!r} cannot be rewritten; let them pass")
         self._editor = Editor(decide, codec)
-        self._buffer = bytearray()
-        self._spans: list[Span] = []
-        self._forks: list[Reading] = []
-        self._finds: Finds = {}
-        self._readings = [Reading(self._spans, self._forks, self._finds)]
+        self._buffer: bytes | bytearray = b""  # a chunk itself, as long as nothing is held back before it
+        self._page = Page(own=passes_own)
+        self._readings = [Reading(self._page)]
         self._begun = False
         self._head = b""
 
@@ -62,7 +65,12 @@ class Rewriter:
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that are settled now; they may be none."""
-        self._buffer += chunk
+        if not self._buffer:
+            self._buffer = chunk
+        elif isinstance(self._buffer, bytearray):
+            self._buffer += chunk
+        else:
+            self._buffer = bytearray(self._buffer) + chunk
         if len(self._head) < _HEAD_BYTES:
             self._head += chunk[: _HEAD_BYTES - len(self._head)]
         if not self._begun and not self._begin():
@@ -103,18 +111,20 @@ class Rewriter:
         while active and active[0].position < limit:
             first = active.pop(0)
             until = max(active[0].position, first.position + 1) if active else limit
-            if first.run(self._buffer, until):
+            if first.run(self._buffer, until, alone=len(self._readings) == 1):
                 active.append(first)
             elif not final:
                 limit = min(limit, first.position)
-            if len(self._readings) > 1 or self._forks:
+            if len(self._readings) > 1 or self._page.forks:
                 active = self._met(first, active)
 
     def _met(self, first: Reading, active: list[Reading]) -> list[Reading]:
-        """The active readings, hindmost first, less those that will only repeat another from here on."""
+        """The active readings, hindmost first, less those that another reads for from here on."""
         for reading in (first, *self._forked()):
             others = [one for one in self._readings if one is not reading]
-            if any(one.position == reading.position and one.key() == reading.key() for one in others):
+            same = [one for one in others if one.position == reading.position and one.key() == reading.key()]
+            if same:
+                same[0].take(reading)
                 self._readings = others
                 active = [one for one in active if one is not reading]
             elif reading is not first:
@@ -123,15 +133,15 @@ class Rewriter:
         return sorted(active, key=_position)
 
     def _forked(self) -> list[Reading]:
-        forks = self._forks[: _READINGS - len(self._readings)]
-        self._editor.ambiguous += len(self._forks) - len(forks)
-        self._forks.clear()
+        forks = self._page.forks[: _READINGS - len(self._readings)]
+        self._editor.ambiguous += len(self._page.forks) - len(forks)
+        self._page.forks.clear()
         return forks
 
     def _written(self, settled: int) -> bytes:
         """Take from the buffer what every reading is done with, changes made."""
         # Two readings may have found the same tag; it is decided once.
-        spans = sorted({span[:2]: span for span in self._spans}.values(), key=_place)
+        spans = sorted({span[:2]: span for span in self._page.spans}.values(), key=_place)
         waiting = [span for span in spans if span.end > settled]
         changes = [
             change for span in spans if span.end <= settled for change in self._editor.changes(self._buffer, span)
@@ -142,15 +152,20 @@ class Rewriter:
         return out
 
     def _drop(self, count: int, waiting: list[Span]) -> None:
-        del self._buffer[:count]
-        self._finds.clear()
-        self._spans[:] = [span._replace(start=span.start - count, end=span.end - count) for span in waiting]
+        if isinstance(self._buffer, bytearray):
+            del self._buffer[:count]
+        else:
+            self._buffer = self._buffer[count:]
+        self._page.finds.clear()
+        self._page.spans[:] = [span._replace(start=span.start - count, end=span.end - count) for span in waiting]
         for reading in self._readings:
             reading.shift(count)
 
 
-def _rewritten(buffer: bytearray, end: int, changes: list[Change]) -> bytes:
+def _rewritten(buffer: bytes | bytearray, end: int, changes: list[Change]) -> bytes:
     """The buffer up to `end` with the changes; of two that overlap the one that begins first holds."""
+    if not changes:
+        return bytes(buffer[:end])
     parts: list[bytes | bytearray] = []
     done = 0
     for start, stop, new in sorted(changes, key=_place):
@@ -161,9 +176,5 @@ def _rewritten(buffer: bytearray, end: int, changes: list[Change]) -> bytes:
     return b"".join(parts)
 
 
-def _position(reading: Reading) -> int:
-    return reading.position
-
-
-def _place(change: Change | Span) -> tuple[int, int]:
-    return change[:2]  # what is put in at a place goes before what is written over it
+_position = attrgetter("position")
+_place = itemgetter(0, 1)  # what is put in at a place goes before what is written over it

@@ -28,6 +28,18 @@ async def in_thread(function: Callable[[*_Arguments], _Result], *arguments: *_Ar
     return await asyncio.to_thread(function, *arguments)
 
 
+async def others_first() -> None:
+    """Lets the event loop, asyncio's or trio's, do what else is waiting."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        import trio
+
+        await trio.lowlevel.checkpoint()
+    else:
+        await asyncio.sleep(0)
+
+
 class Lifespan:
     """Passes lifespan through, answers it where the app knows none, and flushes at shutdown."""
 

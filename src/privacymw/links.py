@@ -20,6 +20,8 @@ _NOWHERE: Final = "http://host.invalid/"
 """Stands for the page's own address where there is no Host, or junk: then no host is known to be our own."""
 _SENT: Final = frozenset(("redirect", "refresh", "held"))
 """Fates of what leads away by itself, rather than when somebody clicks."""
+_REPEATED: Final = 256
+"""Addresses that one page's links remember."""
 _FORM: Final = "?"
 """Goes before a sealed target whose query is filled in by a form: no address begins with it."""
 
@@ -80,6 +82,7 @@ class Links:
         self._page = _known(f"{exchange.origin.scheme or exchange.scheme}://{self._host}/")
         self._route: str | None = None
         self.rewriter: Rewriter | None = None
+        self._addresses: dict[tuple[str, bool, bool], str | None] = {}
 
     def _verdict(self, href: str) -> Verdict:
         return self._rules.classifier.verdict(href, self._page, self.rewriter.base if self.rewriter else None)
@@ -118,11 +121,16 @@ class Links:
         return self._sealed(target, form=form) if self._mode == "interstitial" else None
 
     def _sealed(self, target: Target, *, form: bool = False) -> str | None:
-        token = None if self._rules.seal is None else sealed(self._rules.seal, target, form=form)
-        path = f"{self._root}{self._rules.prefix}/leaving/{token}"
         # Under a foreign <base> a path would lead to the other site.
         foreign = self.rewriter is not None and self.rewriter.base is not None
-        return None if token is None else f"//{self._host}{path}" if foreign else path
+        key = target.href, form, foreign
+        if key not in self._addresses:  # pages repeat their links
+            if len(self._addresses) >= _REPEATED:
+                self._addresses.clear()
+            token = None if self._rules.seal is None else sealed(self._rules.seal, target, form=form)
+            path = f"{self._root}{self._rules.prefix}/leaving/{token}"
+            self._addresses[key] = None if token is None else f"//{self._host}{path}" if foreign else path
+        return self._addresses[key]
 
     def decide(self, outlet: Outlet) -> Edit | None:
         """The change to one outlet; a fault of ours leaves the link as it is, and is counted."""

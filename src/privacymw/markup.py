@@ -37,13 +37,15 @@ class Span(NamedTuple):
     """Where a tag that matters stands in the buffer: the whole of it, or a part of a long one.
 
     `part` is "whole"; "first" or "later" parts hold whole attributes; an "overlong" part is the beginning of
-    a single attribute that is itself beyond the cap.
+    a single attribute that is itself beyond the cap. `close` is where the end tag of a link stands, if that went
+    by with it.
     """
 
     start: int
     end: int
     part: str = "whole"
     long: LongTag | None = None
+    close: int = 0
 
 
 class Attribute(NamedTuple):
@@ -61,7 +63,8 @@ def attributes(buffer: bytes | bytearray, start: int, end: int) -> list[Attribut
     # Not finditer, which would look for an attribute from every blank of a trailing run: the square of it.
     while one := ATTRIBUTE.match(buffer, start, end):
         start = one.end()
-        found.append(Attribute(one[1].lower(), one.start(1), start, one[2] or one[3] or one[4] or b""))
+        name, double, single, bare = one.groups()
+        found.append(Attribute(name.lower(), one.start(1), start, double or single or bare or b""))
     return found
 
 

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from privacymw.characters import decode, encode
 from privacymw.held import CATEGORY, END, HOOK, LOADS, PREFIX, STANDS_IN
 from privacymw.markup import TAG_NAME, Attribute, LongTag, Span, attributes, begun
+from privacymw.refresh import refresh
 from privacymw.tokenizer import CAP
 
 _LINKS = {
@@ -25,20 +27,13 @@ _CARRIED = {name for names in _LINKS.values() for name in names} | {
     "method",
     "rel",
 }
-# HTML 4.2.5.3, "shared declarative refresh steps": time, then the URL with or without "url=" and quotes.
-_REFRESH = re.compile(
-    r"[\t\n\f\r ]*+(?:[0-9][0-9.]*+|\.[0-9.]*+)(?:[;,]|[\t\n\f\r ]++[;,]?)[\t\n\f\r ]*+"
-    r"(?:url[\t\n\f\r ]*+=[\t\n\f\r ]*+)?"
-    r"""(?:"([^"]*+)|'([^']*+)|(.*+))""",
-    re.IGNORECASE | re.DOTALL | re.ASCII,
-)
 # A value beyond the cap is let through only where its beginning shows that it is no web address but data: and
 # the like.
+_SLASH = ord("/")
 _OTHER_SCHEME = re.compile(rb"[\x00-\x20]*+(?!https?:)[a-z][a-z0-9+.-]*+:", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Outlet:
+class Outlet(NamedTuple):
     """One place where a link leaves, a part of the page is to be held back, or something can be put in.
 
     `attribute` is empty for a place: `held.HOOK` or `held.END`. `linked` says that it stands within a link,
@@ -55,8 +50,7 @@ class Outlet:
     linked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """What becomes of a tag: attributes with their new value (None removes), and text before its `</a>`.
 
     `before` is markup that goes before the tag as it is, in ASCII and character references. `held` says
@@ -65,7 +59,7 @@ class Edit:
     For a `meta` refresh the new `content` is the new URL; the time stays.
     """
 
-    attributes: Mapping[str, str | None] = field(default_factory=dict)
+    attributes: Mapping[str, str | None] = MappingProxyType({})
     suffix: str = ""
     before: str = ""
     held: bool = False
@@ -92,19 +86,19 @@ class Editor:
         """What goes to the end of the page."""
         return self._placed(END)
 
-    def changes(self, buffer: bytearray, span: Span) -> list[Change]:
+    def changes(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
         if span.part == "overlong":
             overlong = [begun(buffer, span.start, span.end)]
             if _element(span.long) in LOADS:
                 return self._held(span, _element(span.long), overlong)
-            return list(self._disarmed(_element(span.long), overlong))
+            return self._disarmed(_element(span.long), overlong)
         if span.part == "later":
             return self._start_tag(buffer, span, _element(span.long), span.start, b"%b ")
         name = TAG_NAME.match(buffer, span.start, span.end)
         assert name, "spans begin with a tag"
         element = name[1].decode("ascii").lower()
-        if buffer[span.start + 1] == ord("/"):
+        if buffer[span.start + 1] == _SLASH:
             return self._end_tag(element, span.start)
         return self._start_tag(buffer, span, element, name.end(), b" %b")
 
@@ -118,24 +112,29 @@ class Editor:
         suffix, self._suffix = self._suffix, b""
         return [(start, start, suffix)] if suffix else []
 
-    def _start_tag(self, buffer: bytearray, span: Span, element: str, insert: int, added: bytes) -> list[Change]:
+    def _start_tag(
+        self, buffer: bytes | bytearray, span: Span, element: str, insert: int, added: bytes
+    ) -> list[Change]:
         """`insert` is where new attributes go, `added` with what space around them."""
         if element == HOOK:
             return [] if span.part == "later" else [(span.start, span.start, self._placed(HOOK))]
         written = attributes(buffer, insert, span.end)
         if element in LOADS:
             return self._held(span, element, written)
-        found = [one for one in written if one.end - one.start <= CAP]
-        overlong = [one for one in written if one.end - one.start > CAP]
+        found, overlong = written, []
+        if span.end - span.start > CAP:
+            found = [one for one in written if one.end - one.start <= CAP]
+            overlong = [one for one in written if one.end - one.start > CAP]
         if element == "a" and span.part in ("whole", "first"):
             self._suffix = b""  # an open one never met its end tag
             self._linked = True
-        answer = self._answer(element, self._values(found), span.long.seen if span.long else {})
-        return [
-            *self._disarmed(element, overlong),
-            *self._written(buffer, found, answer),
-            *self._added(found, answer, insert, added),
-        ]
+        values = self._values(found)
+        answer = self._answer(element, values, span.long.seen) if span.long else self._whole(element, values)
+        changes = self._disarmed(element, overlong) if overlong else []
+        if answer:
+            changes += self._written(buffer, found, answer)
+            changes += self._added(answer, values, insert, added)
+        return changes + self._end_tag("a", span.close) if span.close else changes
 
     def _placed(self, place: str) -> bytes:
         edit = self._decide(Outlet(place, "", "", "", {}))
@@ -169,7 +168,7 @@ class Editor:
         end = written[at].end
         return [
             (span.start, span.start, _markup(edit.before)),
-            *self._added([], new, end, b" %b"),
+            *self._added(new, {}, end, b" %b"),
             *(self._withheld(element, written if whole else written[at:]) if edit.held else ()),
         ]
 
@@ -184,10 +183,21 @@ class Editor:
 
     def _values(self, found: list[Attribute]) -> dict[str, str]:
         # Reversed, since the first of duplicates is the one that counts.
-        return {self._name(one): self._value(one) for one in reversed(found)}
+        codec = self.codec
+        return {one.name.decode(codec, "replace"): decode(one.value, codec) for one in reversed(found)}
 
     def _name(self, one: Attribute) -> str:
         return one.name.decode(self.codec, "replace")
+
+    def _whole(self, element: str, values: dict[str, str]) -> dict[str, str | None]:
+        """The new attributes of a tag that came whole."""
+        if element == "form":
+            self._form_method = _method(values.get("method", ""))
+        answer: dict[str, str | None] = {}
+        for name in _LINKS[element]:
+            if name in values:
+                answer |= self._asked(element, name, values)
+        return answer
 
     def _answer(self, element: str, values: dict[str, str], earlier: dict[str, str]) -> dict[str, str | None]:
         """The new attributes; `earlier` are those of the parts of a long tag that are out already."""
@@ -209,7 +219,7 @@ class Editor:
     def _asked(self, element: str, name: str, values: dict[str, str]) -> Mapping[str, str | None]:
         if element == "base" and self.base is not None:
             return {}
-        before, value = _refresh(values) if element == "meta" else ("", values[name])
+        before, value = refresh(values) if element == "meta" else ("", values[name])
         if value is None:
             return {}
         edit = self._decide(Outlet(element, name, value, self._outlet_method(name, values), values))
@@ -235,33 +245,35 @@ class Editor:
             return _method(values["formmethod"]) if "formmethod" in values else self._form_method or "get"
         return ""
 
-    def _written(self, buffer: bytearray, found: list[Attribute], answer: dict[str, str | None]) -> Iterator[Change]:
+    def _written(
+        self, buffer: bytes | bytearray, found: list[Attribute], answer: dict[str, str | None]
+    ) -> Iterator[Change]:
         done = set()
         for one in found:
             name = self._name(one)
-            value = answer.get(name)
+            if name not in answer:
+                continue
+            value = answer[name]
             if value is not None and name not in done:
                 done.add(name)
                 written = bytes(buffer[one.start : one.start + len(one.name)])  # in the author's case
                 yield one.start, one.end, written + b'="' + encode(value, self.codec) + b'"'
-            elif name in answer and value is None:
+            elif value is None:
                 # Never nothing: what stood on both sides must not grow together, nor a "=" become a value's.
                 yield one.start, one.end, b"/" if buffer[one.end : one.end + 1] == b"=" else b" "
 
     def _added(
-        self, found: list[Attribute], answer: Mapping[str, str | None], insert: int, added: bytes
+        self, answer: Mapping[str, str | None], present: Mapping[str, str], insert: int, added: bytes
     ) -> Iterator[Change]:
-        present = {self._name(one) for one in found}
         for name, value in answer.items():
             if value is not None and name not in present:
                 yield insert, insert, added % (b'%b="%b"' % (name.encode(), encode(value, self.codec)))
 
-    def _disarmed(self, element: str, overlong: list[Attribute]) -> Iterator[Change]:
+    def _disarmed(self, element: str, overlong: list[Attribute]) -> list[Change]:
         """Rename a link that is beyond the cap, so that no browser follows it: it could not be judged."""
-        for one in overlong:
-            if self._name(one) in _LINKS[element] and not _OTHER_SCHEME.match(one.value):
-                self.ambiguous += 1
-                yield one.start, one.start, b"data-"
+        links = [one for one in overlong if self._name(one) in _LINKS[element] and not _OTHER_SCHEME.match(one.value)]
+        self.ambiguous += len(links)
+        return [(one.start, one.start, b"data-") for one in links]
 
 
 def _markup(text: str) -> bytes:
@@ -275,17 +287,3 @@ def _element(long: LongTag | None) -> str:
 def _method(text: str) -> str:
     """The method that counts; `dialog` is told as "get", since its action may yet be used by a button."""
     return "post" if text.lower() == "post" else "get"
-
-
-def _refresh(values: dict[str, str]) -> tuple[str, str | None]:
-    """What stands before the URL of a refresh, and the URL; None where the tag is no refresh with a URL."""
-    found = _REFRESH.match(values["content"]) if values.get("http-equiv", "").lower() == "refresh" else None
-    if found is None:
-        return "", None
-    url = next(text for text in found.groups() if text is not None)
-    return values["content"][: found.start(found.lastindex or 0)].rstrip("\"'"), url or None
-
-
-def refreshed(content: str) -> tuple[str, str | None]:
-    """The same of a `Refresh` header's value."""
-    return _refresh({"http-equiv": "refresh", "content": content})

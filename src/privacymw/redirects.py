@@ -7,8 +7,8 @@ from privacymw.core import Exchange
 from privacymw.destination import no_way_on
 from privacymw.headers import Pairs
 from privacymw.links import Links
-from privacymw.outlets import refreshed
 from privacymw.page import Pages
+from privacymw.refresh import refreshed
 from privacymw.url import Hosts, Target
 from privacymw.words import N_
 

@@ -227,7 +227,8 @@ class _Keeper(Keeper):
         if page is None:
             return headers
         if exchange.method != "HEAD":
-            links.rewriter = Rewriter(self._decider(exchange, links, mode), charset=page.charset)
+            decide = self._decider(exchange, links, mode)
+            links.rewriter = Rewriter(decide, charset=page.charset, passes_own=True)
             exchange.transform = answers.transform(links.rewriter, page.coding, self._count)
             exchange.whole = answers.whole(headers)
         headers = answers.described(headers)

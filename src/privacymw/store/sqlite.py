@@ -229,18 +229,10 @@ class SqliteStore:
         """Rows that had to go to keep within the size cap; a bounded number a call."""
         cut = 0
         for _ in range(_TRIM_STEPS):
-            if self._used() <= self._max_bytes:
+            if self._file.used() <= self._max_bytes:
                 break
             cut += self._cut_oldest() or self._decisions.drop_oldest()
         return cut
-
-    def _used(self) -> int:
-        with self._file.using() as db:
-            pages, free, size = (
-                int(db.execute(f"pragma {name}").fetchone()[0])
-                for name in ("page_count", "freelist_count", "page_size")
-            )
-        return (pages - free) * size
 
     def _cut_oldest(self) -> int:
         with self._file.writing() as db:
@@ -294,7 +286,7 @@ class SqliteStore:
         with self._file.using() as db:
             return {
                 "kind": "sqlite",
-                "bytes": self._used(),
+                "bytes": self._file.used(),
                 "max_bytes": self._max_bytes,
                 "epochs": db.execute("select count(*) from epoch").fetchone()[0],
                 "secure_delete": bool(db.execute("pragma secure_delete").fetchone()[0]),

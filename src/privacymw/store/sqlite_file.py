@@ -182,3 +182,12 @@ class SqliteFile:
 
     def _be_patient(self, db: "sqlite3.Connection") -> None:
         db.execute(f"pragma busy_timeout={round(self._patience * 1000)}")
+
+    def used(self) -> int:
+        """Bytes of the pages that are in use."""
+        with self.using() as db:
+            pages, free, size = (
+                int(db.execute(f"pragma {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return (pages - free) * size
