@@ -47,6 +47,7 @@ VERBS = [
     ["outbound", "report"],
     ["preview"],
     ["check"],
+    ["evidence", "verify"],
     ["explain"],
     ["notice", "publish"],
     ["notice", "list"],
