@@ -48,6 +48,7 @@ VERBS = [
     ["outbound", "script"],
     ["preview"],
     ["check"],
+    ["evidence", "verify"],
     ["explain"],
     ["notice", "publish"],
     ["notice", "list"],

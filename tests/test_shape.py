@@ -55,7 +55,7 @@ FLOORS: list[list[set[str]]] = [
         {"archive"},
     ],
     [{"promises."}],
-    [{"evidence.", "policies"}, {"startup"}, {"testing"}],
+    [{"evidence.", "policies"}, {"bundle.", "startup"}, {"testing"}],
     [{"lifespan", "view", "wsgi"}, {"asgi"}, {"cli."}, {"__main__", "flask", "starlette"}],
 ]
 RANKS = {

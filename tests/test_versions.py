@@ -1,6 +1,7 @@
 """Published versions: frozen words, the archive, what publishing refuses, and what it tells."""
 
 import datetime
+import hashlib
 import json
 import logging
 import re
@@ -16,6 +17,9 @@ from privacymw.cli import main
 from privacymw.pipeline import Pipeline
 from privacymw.promise import Section, Sentence
 from privacymw.startup import start
+from privacymw.store.chain import FileChain
+from privacymw.store.chain import faults as chain_faults
+from privacymw.store.chain import told as chain_told
 from privacymw.versions import changes, read_archive
 from sites import FACES, environ, header, page_of, portal
 
@@ -193,10 +197,35 @@ def test_the_archive_shows_dates_words_and_changes(face: str, two: Publisher) ->
 
 
 @faces
-def test_without_versions_there_is_no_archive(face: str, publisher: Publisher) -> None:
+def test_without_versions_there_is_an_archive_for_the_chain_alone(face: str, publisher: Publisher) -> None:
     site = publisher.site(face)
-    assert site.ask("/privacy/archive").status == 404
+    listed = site.ask("/privacy/archive").body.decode()
+    lines = FileChain(Path(publisher.settings["data"], "chain.jsonl")).lines()
+    assert "No version of the notice was published here so far." in listed
+    assert f"There are {len(lines)} entries" in listed
+    assert hashlib.sha256(lines[-1]).hexdigest() in listed
+    assert hashlib.sha256(lines[-1]).hexdigest() in site.ask("/privacy/es/archive").body.decode()
+    assert "No se publicó aquí ninguna versión" in site.ask("/privacy/es/archive").body.decode()
+    assert 'href="/privacy/archive"' in site.ask("/privacy/evidence").body.decode()
     assert b"archive" not in site.ask("/privacy/notice").body
+
+
+@faces
+def test_without_versions_and_without_a_log_there_is_no_archive(face: str, publisher: Publisher) -> None:
+    site = publisher.site(face, data="none")
+    assert site.ask("/privacy/archive").status == 404
+
+
+@faces
+def test_a_start_enters_versions_in_the_chain_once(face: str, two: Publisher) -> None:
+    chain = FileChain(Path(two.settings["data"], "chain.jsonl"))
+    for _ in range(2):
+        two.site(face).started.pipeline.close()
+        told = [link for link in chain_told(chain.lines()) if link.kind == "version"]
+        assert [link.number for link in told] == [1, 2]
+        files = [hashlib.sha256((two.folder / name).read_bytes()).hexdigest() for name in two.files]
+        assert [link.sha256 for link in told] == files
+    assert chain_faults(chain.lines()) == []
 
 
 # --- what publishing refuses

@@ -3,11 +3,12 @@
 import datetime
 from typing import Any, NamedTuple
 
-from privacymw.core import Exchange, Reply, not_allowed
+from privacymw.core import Exchange, Job, Reply, not_allowed
 from privacymw.edition import Edition
 from privacymw.headers import Pair
 from privacymw.page import NO_INDEX
 from privacymw.promise import Services
+from privacymw.proving import moment
 from privacymw.versions import Archive, Version, changes
 from privacymw.words import N_, Words
 
@@ -23,18 +24,22 @@ class _Line(NamedTuple):
 
 
 class ArchivePages:
-    """Answers `/privacy/archive`, `/privacy/archive/<number>` and `/privacy/archive/<number>/changes`."""
+    """Answers `/privacy/archive`, `/privacy/archive/<number>` and `/privacy/archive/<number>/changes`.
+
+    Where there is a chain of versions and keys, the first shows its head, for which it may wait two seconds.
+    """
 
     def __init__(self, services: Services, archive: Archive) -> None:
         self._services, self._archive = services, archive
 
-    def answer(self, exchange: Exchange, rest: str) -> Reply | None:
+    def answer(self, exchange: Exchange, rest: str) -> Reply | Job | None:
         """The page; None for an address that is none."""
         number, _, view = rest.partition("/")
         if exchange.method not in ("GET", "HEAD"):
             return not_allowed("GET, HEAD")
         if not rest:
-            return self._list(exchange)
+            witness = self._services.witness
+            return self._list(exchange) if witness is None else Job(lambda body: self._list(exchange), 0)
         version = self._archive.numbered(int(number)) if number.isascii() and number.isdigit() else None
         if version is None or str(version.number) != number:
             return None
@@ -43,7 +48,15 @@ class ArchivePages:
 
     def _list(self, exchange: Exchange) -> Reply:
         lines = [self._line(each) for each in reversed(self._archive.versions)]
-        context = {"page": "archive", "lines": lines, "head": self._archive.head}
+        witness = self._services.witness
+        context = {
+            "page": "archive",
+            "lines": lines,
+            "head": self._archive.head,
+            "chained": witness is not None,
+            "chain": witness.account().chain if witness is not None else None,
+            "moment": moment,
+        }
         return self._services.pages.reply("archive.html", exchange, context, _CACHED)
 
     def _line(self, version: Version) -> _Line:

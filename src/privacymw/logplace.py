@@ -1,6 +1,6 @@
 """Where a site logs addresses and where their keys are, from its settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -9,6 +9,7 @@ from privacymw.faults import masked
 from privacymw.policy import Site
 from privacymw.store import Keys, Terms, open_journal, open_keys, open_store
 from privacymw.store.account import Witness
+from privacymw.store.chain import Link
 from privacymw.store.details import Details
 from privacymw.store.journal import Journal
 from privacymw.store.location import SAME, SQLITE, is_server, same_database
@@ -51,7 +52,13 @@ class LogPlace(NamedTuple):
         return {"store": self.url, "keys": str(self.keys), "terms": self.terms._asdict()}
 
     def journal(
-        self, data: Path | None, *, max_bytes: int, decisions: int | None = None, details: Details | None = None
+        self,
+        data: Path | None,
+        *,
+        max_bytes: int,
+        decisions: int | None = None,
+        details: Details | None = None,
+        versions: Sequence[Link] = (),
     ) -> Journal:
         """The journal of this process, with a thread of its own; overdue keys are destroyed before this returns.
 
@@ -68,7 +75,7 @@ class LogPlace(NamedTuple):
             )
         store = open_store(self.url, max_bytes=max_bytes)
         keys = open_keys(self.keys, self.terms, clock=store.now if is_server(self.url) else None, secrets=self.secrets)
-        journal = open_journal(store, keys, data=data, decisions=decisions, details=details)
+        journal = open_journal(store, keys, data=data, decisions=decisions, details=details, versions=versions)
         journal.start()
         return journal
 

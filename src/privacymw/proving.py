@@ -13,6 +13,7 @@ from privacymw.page import NO_INDEX, NO_STORE
 from privacymw.promise import Services
 from privacymw.store import DAY, Terms
 from privacymw.store.base import Tombstone
+from privacymw.store.chain import Head
 from privacymw.words import N_, Words
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class EvidencePage:
     def __init__(self, services: Services, terms: Terms, reason: str) -> None:
         self._pages, self._witness = services.pages, services.witness
         self._terms, self._reason, self._clock = terms, reason, services.clock
-        self._logged = terms.mode != "off"
+        self._logged, self._live = terms.mode != "off", services.site.mode == "on"
         self.pages = {"evidence": self._answering(self._html), "evidence.json": self._answering(self._json)}
 
     def _answering(self, reply: Callable[[Exchange], Reply]) -> Callable[[Exchange, str], Reply | Job | None]:
@@ -67,7 +68,7 @@ class EvidencePage:
 
     def _json(self, exchange: Exchange) -> Reply:
         terms = self._terms
-        held = [dict(zip(("since", "until"), map(_stamp, each), strict=True)) for each in self._holds()]
+        held = [dict(zip(("since", "until"), map(stamp, each), strict=True)) for each in self._holds()]
         document = {"logged": self._logged, "settings": terms._asdict(), "holds": held, **told(self._account())}
         body = json.dumps(document, indent=1).encode() + b"\n"
         headers = (("content-type", "application/json; charset=utf-8"), NO_STORE, NO_INDEX)
@@ -80,6 +81,7 @@ class EvidencePage:
             "page": "evidence",
             "logged": self._logged,
             "log": account is not None,
+            "chain": self._live and account is not None and account.chain is not None,
             "at": moment(account.at) if account else "",
             "facts": list(_facts(account, words, days=days)) if account else [],
             "lost": list(_lost(account, words)) if account else [],
@@ -95,7 +97,7 @@ def moment(at: float) -> str:
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _stamp(at: float) -> str:
+def stamp(at: float) -> str:
     """A time as programs read it (RFC 3339)."""
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -107,19 +109,25 @@ def told(account: "Account | None") -> Mapping[str, Any]:
     rows, keys, writers = account.rows, account.keys, account.writers
     return {
         "log": True,
-        "at": _stamp(account.at),
+        "at": stamp(account.at),
         "rows": rows and {"oldest": _optional(rows.oldest), "overdue_epochs": rows.overdue},
         "keys": keys and {lane: _lane(each) for lane, each in keys.lanes.items()},
         "keys_lost": account.lost_keys,
+        "chain": chain_told(account.chain),
         "destroyed": keys and [_grave(account, each) for each in keys.ended],
         "writers": writers
-        and {"alive": writers.alive, "silent": writers.silent, "swept": writers.swept and _stamp(writers.swept)},
+        and {"alive": writers.alive, "silent": writers.silent, "swept": writers.swept and stamp(writers.swept)},
         "rows_lost": writers and dict(writers.lost),
     }
 
 
+def chain_told(head: Head | None) -> Mapping[str, Any] | None:
+    """The head of the chain for programs."""
+    return head and {"entries": head.entries, "head": head.digest, "at": stamp(head.at)}
+
+
 def _optional(ms: int | None) -> str | None:
-    return "none" if ms is None else _stamp(ms / 1000)
+    return "none" if ms is None else stamp(ms / 1000)
 
 
 def _lane(lane: Any) -> Mapping[str, Any]:
@@ -130,9 +138,9 @@ def _grave(account: "Account", grave: Tombstone) -> Mapping[str, Any]:
     there = account.has_tokens(grave.lane, grave.start)
     return {
         "lane": grave.lane,
-        "epoch": _stamp(grave.start / 1000),
-        "due": _stamp(grave.deadline / 1000),
-        "destroyed": _stamp(grave.destroyed / 1000),
+        "epoch": stamp(grave.start / 1000),
+        "due": stamp(grave.deadline / 1000),
+        "destroyed": stamp(grave.destroyed / 1000),
         "sealed": None if there is None else "there" if there else "gone",
     }
 

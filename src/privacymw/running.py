@@ -46,6 +46,12 @@ def _line(row: Row) -> dict[str, str]:
     }
 
 
+def settings_lines(settings: Settings) -> bytes:
+    """The settings in force as bytes; a secret is masked, so that its change is none."""
+    rows = (f"{row.field.variable}={row.field.show(row.value)}\n" for row in settings.rows)
+    return "".join(rows).encode("utf-8", "replace")
+
+
 def announce(settings: Settings, folder: DataFolder | None, place: LogPlace | None = None) -> None:
     """Writes `running.json` and logs the start; of several workers under one parent, the first does.
 

@@ -148,7 +148,13 @@ def _journal(policy: Policy, folder: DataFolder | None) -> Journal | None:
     if place is None or not (logs or place.has_keys()):
         return None
     details = Details(browser=addresses.browser, places=addresses.geo_database, sites=site.sites) if logs else None
-    return place.journal(data, max_bytes=addresses.max_size, decisions=policy.choices.record_retention, details=details)
+    return place.journal(
+        data,
+        max_bytes=addresses.max_size,
+        decisions=policy.choices.record_retention,
+        details=details,
+        versions=policy.notice.archive.links if site.mode == "on" else (),
+    )
 
 
 def _witness(policy: Policy, folder: DataFolder | None) -> Witness | None:

@@ -7,7 +7,7 @@ so that an old version cannot be changed without all later ones showing it.
 import datetime
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +15,7 @@ import msgspec
 
 from privacymw.policy import Organisation
 from privacymw.promise import Section, Sentence
+from privacymw.store.chain import Link
 
 _NAME: Final = re.compile(r"([0-9]{4})-([0-9]{4}-[0-9]{2}-[0-9]{2})\.json")
 FORMAT: Final = 1
@@ -64,6 +65,8 @@ class Archive(NamedTuple):
     faults: tuple[str, ...] = ()
     head: str = ""
     """SHA-256 of the newest file: who knows it can tell whether an older one was changed."""
+    digests: tuple[str, ...] = ()
+    """SHA-256 of each version's file."""
 
     def in_force(self, today: datetime.date) -> Version | None:
         """The newest of those whose day has come."""
@@ -77,6 +80,15 @@ class Archive(NamedTuple):
         """The version of a number."""
         return next((each for each in self.versions if each.number == number), None)
 
+    @property
+    def links(self) -> list[Link]:
+        """What the chain tells of them."""
+        pairs = zip(self.versions, self.digests, strict=True)
+        return [
+            Link(kind="version", number=each.number, effective=each.effective.isoformat(), sha256=sha256)
+            for each, sha256 in pairs
+        ]
+
     def before(self, version: Version) -> Version | None:
         """The one that it followed."""
         return self.numbered(version.number - 1)
@@ -88,26 +100,31 @@ def _age(version: Version) -> tuple[datetime.date, int]:
 
 def read_archive(folder: Path) -> Archive:
     """The versions of a folder; a file that cannot be read is named among the faults, and stops nobody."""
-    versions: list[Version] = []
-    faults: list[str] = []
-    before = ""
     try:
         paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
     except FileNotFoundError:
         return Archive()
     except OSError as error:
         return Archive(faults=(f"{folder}: {error.strerror}",))
-    for path in paths:
+    return archive_of((path, path.read_bytes) for path in paths)
+
+
+def archive_of(files: Iterable[tuple[Path, Callable[[], bytes]]]) -> Archive:
+    """The versions of some files, in the order of their names: where each is, and what reads it."""
+    versions: list[Version] = []
+    faults: list[str] = []
+    digests: list[str] = []
+    for path, read in files:
         try:
-            content = path.read_bytes()
+            content = read()
             version = msgspec.json.decode(content, type=Version)
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, RecursionError, msgspec.MsgspecError) as error:
             faults.append(f"{path}: {error}")
             continue
-        faults += _faults(path, version, before, versions)
+        faults += _faults(path, version, digests[-1] if digests else "", versions)
         versions.append(version)
-        before = digest(content)
-    return Archive(tuple(versions), tuple(faults), before)
+        digests.append(digest(content))
+    return Archive(tuple(versions), tuple(faults), digests[-1] if digests else "", tuple(digests))
 
 
 def _faults(path: Path, version: Version, before: str, earlier: Sequence[Version]) -> list[str]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from privacymw.cli import show
 from privacymw.cli.elsewhere import OtherProcess, scratch_folder, scratch_of, scratch_settings
-from privacymw.errors import StoreError
+from privacymw.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
+    from privacymw.cli.bundle import Order
     from privacymw.evidence.looking import Report
     from privacymw.evidence.probe import Scratch
 
@@ -43,14 +44,27 @@ def check(options: Namespace) -> int:
     if os.getcwd() not in sys.path:  # noqa: PTH109 - where servers look for the app
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     logging.getLogger("privacymw").setLevel(logging.ERROR)  # what it would say of a start is in the report
-    report = _looked(options, _setting(options.app, scratch_folder()))
+    order = _ordered(options)
+    report = _looked(options, _setting(options.app, scratch_folder()), order)
+    held = order.write(report) if order is not None else True
     if options.html:
         _written(options.html, report)
     if options.json:
         show.document(report.document())
     else:
         _shown(report)
-    return 2 if report.broken else 0
+    return 0 if held and not report.broken else 2
+
+
+def _ordered(options: Namespace) -> "Order | None":
+    """The bundle of evidence, where one is wanted: what it needs is looked for before the app is driven."""
+    if not options.evidence:
+        if options.data or options.key:
+            raise SettingsError("--data and --key are for the bundle of evidence: add --evidence FILE.zip")
+        return None
+    from privacymw.cli.bundle import Order
+
+    return Order(options)
 
 
 def _setting(target: str, folder: Path) -> Setting:
@@ -79,7 +93,7 @@ def _setting(target: str, folder: Path) -> Setting:
     return Setting(target, environ, scratch, site.prefix, site.trusted_proxies, tuple(notes))
 
 
-def _looked(options: Namespace, setting: Setting) -> "Report":
+def _looked(options: Namespace, setting: Setting, order: "Order | None") -> "Report":
     from privacymw.cli.target import load, wrapped
     from privacymw.evidence.claim import Claim
     from privacymw.evidence.driver import driver, kind_of
@@ -111,6 +125,8 @@ def _looked(options: Namespace, setting: Setting) -> "Report":
             )
             probe.app = app
             report = look(probe, setting.target, _progress(), starts=tuple(options.path), browser=options.browser)
+            if order is not None:
+                order.gather(probe)
         driven.close()
     return _with_page(report, setting, found=claim is not None, wraps=wraps)
 

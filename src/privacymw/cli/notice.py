@@ -52,6 +52,7 @@ def _drafted(policy: "Policy", archive: "Archive", options: Namespace) -> "Versi
     from msgspec.structs import replace
 
     from privacymw import __version__
+    from privacymw.running import settings_lines
     from privacymw.versions import Version, digest
     from privacymw.words import LANGUAGES
 
@@ -69,16 +70,10 @@ def _drafted(policy: "Policy", archive: "Archive", options: Namespace) -> "Versi
         language=policy.site.language,
         organisation=policy.organisation,
         sections={each: policy.sections(each) for each in LANGUAGES},
-        settings=digest(_settings(policy)),
+        settings=digest(settings_lines(policy.settings)),
         made_by=f"privacymw {__version__}",
         previous=archive.head,
     )
-
-
-def _settings(policy: "Policy") -> bytes:
-    """The settings in force as bytes; a secret is masked, so that its change is none."""
-    rows = (f"{row.field.variable}={row.field.show(row.value)}\n" for row in policy.settings.rows)
-    return "".join(rows).encode("utf-8", "replace")
 
 
 def _faults(policy: "Policy", archive: "Archive", version: "Version") -> Iterable[str]:

@@ -42,6 +42,7 @@ def parser(program: str = "privacymw") -> Parser:
     _outbound(verbs)
     _preview(verbs)
     _check(verbs)
+    _evidence(verbs)
     _explain(verbs)
     _notice(verbs)
     _run(verbs)
@@ -143,6 +144,23 @@ def _check(verbs: "Verbs[Parser]") -> None:
     json_form(verb)
     verb.add_argument("--html", metavar="FILE", help="write the report as a page of its own too")
     verb.add_argument("--browser", action="store_true", help="open the pages in Chromium too (extra: browser)")
+    verb.add_argument("--evidence", metavar="FILE", help="write a signed bundle for outsiders (a zip) too")
+    verb.add_argument(
+        "--data", metavar="PATH", help="with --evidence: the site's data folder (default: found by itself)"
+    )
+    text = "with --evidence: the private key that signs, made if it is not there (default: in the data folder)"
+    verb.add_argument("--key", metavar="FILE", help=text)
+
+
+def _evidence(verbs: "Verbs[Parser]") -> None:
+    below = group_of(verbs, "evidence", "Verify a bundle of evidence, as check makes it.")
+    text = "Verify that a bundle is whole and who signed it, and say what that proves; exit code 2 where it is not."
+    verb = verb_of(below, "verify", "evidence:verify", text, data=False)
+    verb.add_argument("file", metavar="FILE", help="the bundle")
+    verb.add_argument("--key", metavar="PUBLIC", help="the public key of the signer: a file, or its fingerprint")
+    verb.add_argument("--head", metavar="DIGEST", help="a head of the chain that you noted: it has to be in the chain")
+    verb.add_argument("--after", metavar="FILE", help="an earlier bundle of the site: its chain has to go on here")
+    json_form(verb)
 
 
 def _explain(verbs: "Verbs[Parser]") -> None:

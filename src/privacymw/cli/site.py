@@ -18,6 +18,10 @@ _USUAL: Final = ("privacymw-data", ".", "/var/lib/privacymw")
 _OURS: Final = (RUNNING, "log.sqlite")
 
 
+class NoLog(StoreError):
+    """The site keeps no log."""
+
+
 class Site(NamedTuple):
     """A site's data folder, and what it wrote there at its start."""
 
@@ -46,7 +50,7 @@ class Site(NamedTuple):
                 "Set PRIVACYMW_STORE, PRIVACYMW_KEYS and PRIVACYMW_SECRET_KEY here as they are set for the site."
             )
         if found is None:
-            raise StoreError(f"{self.folder}: by its settings this site logs no addresses (PRIVACYMW_STORE=none)")
+            raise NoLog(f"{self.folder}: by its settings this site logs no addresses (PRIVACYMW_STORE=none)")
         return found
 
     def _recorded(self, log: Mapping[str, Any]) -> LogPlace:

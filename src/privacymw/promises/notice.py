@@ -182,7 +182,7 @@ class _Keeper(Keeper):
             for name, (kind, _) in _FORMS.items()
         }
         self.pages = {"notice": notice, **forms, "style.css": services.pages.file("style.css", "text/css")}
-        if self._archive.versions:
+        if self._archive.versions or (self._live and services.witness is not None):
             self.pages["archive"] = ArchivePages(services, self._archive).answer
         self.fallbacks = {services.site.prefix: lambda exchange: notice(exchange, "")}
 

@@ -21,6 +21,7 @@ from privacymw.store.location import SQLITE, is_server
 from privacymw.store.terms import DAY, TERMS, Terms
 
 if TYPE_CHECKING:
+    from privacymw.store.chain import Link
     from privacymw.store.details import Details
     from privacymw.store.evidence import Log
     from privacymw.store.journal import Journal
@@ -111,6 +112,7 @@ def open_journal(
     backlog: int = 100_000,
     decisions: int | None = None,
     details: "Details | None" = None,
+    versions: Sequence["Link"] = (),
 ) -> "Journal":
     """The journal of a process; overdue keys are destroyed before this returns.
 
@@ -123,6 +125,7 @@ def open_journal(
         backlog: sealed rows kept while the store does not answer.
         decisions: seconds for which records of decisions are kept, if shorter than what each says; None: that.
         details: what is told of a request beside its address; None: nothing.
+        versions: published versions of the notice, for the chain.
 
     Raises:
         StoreError: a key past its deadline cannot be destroyed.
@@ -134,6 +137,7 @@ def open_journal(
     from privacymw.store.events import Sealer
     from privacymw.store.heartbeat import Heartbeat
     from privacymw.store.journal import Journal
+    from privacymw.store.ledger import Ledger
     from privacymw.store.retention import Retention
     from privacymw.store.writer import Writer
 
@@ -141,7 +145,7 @@ def open_journal(
         sealer=Sealer(keys, details or Details()),
         backlog=Backlog(store, rows_most=backlog),
         notes=Notes(store),
-        retention=Retention(store, keys, decisions),
+        retention=Retention(store, keys, decisions, ledger=Ledger(keys, keys.home.chain(data), versions)),
         heartbeat=lambda: Heartbeat(data),
         store=store,
         clock=lambda: keys.now() / 1000,

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from privacymw.errors import StoreError
 from privacymw.store.base import LANES, Epoch, KeyInfo, Query, Store, Tombstone
+from privacymw.store.chain import Head
 from privacymw.store.errands import Errands
 from privacymw.store.fork import watch
 from privacymw.store.heartbeat import STALE, beats
@@ -88,6 +89,7 @@ class Account(NamedTuple):
     rows: Rows | None
     keys: KeysSeen | None
     writers: Writers | None
+    chain: Head | None = None
 
     @property
     def lost_keys(self) -> int | None:
@@ -152,7 +154,12 @@ class Witness:
         at = time.time() + (rows.ahead if rows else 0)
         keys = _read(lambda: self._of_keys.ask("keys", lambda: self._seen(at)))
         data = self._data
-        return Account(at, rows, keys, _read(lambda: _writers(data, at)) if data else None)
+        chain = _read(lambda: self._of_keys.ask("chain", self._head))
+        return Account(at, rows, keys, _read(lambda: _writers(data, at)) if data else None, chain)
+
+    def _head(self) -> Head | None:
+        chain = self._keys(time.time).home.chain(self._data)
+        return chain.head() if chain is not None else None
 
     def _rows(self) -> Rows:
         store = self._store()

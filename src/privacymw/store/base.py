@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from privacymw.store.decisions import DecisionStore
+
+if TYPE_CHECKING:
+    from privacymw.store.chain import Chain
 
 LANES = ("address", "network")
 """Each lane has keys of its own: who is whose neighbor may be known for longer than who is who."""
@@ -212,6 +215,9 @@ class KeyHome(Protocol):
 
     def changed(self) -> bool:
         """Whether keys may have been lost since the last call; cheap."""
+
+    def chain(self, data: Path | None) -> "Chain | None":
+        """Where births and deaths of its keys are told, for a site with this data folder; None: nowhere."""
 
     def doctor(self, data: Path, store: str) -> Iterator[Finding]:
         """What whoever runs the site should know of where the keys are, beside a data folder and a store's URL."""

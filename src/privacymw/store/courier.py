@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from privacymw.store.base import Batch, Epoch, Finding, KeyHome, KeyInfo, Store, Tombstone
+from privacymw.store.chain import Chain, Head, Link
 from privacymw.store.decisions import Decision
 from privacymw.store.errands import Errands
 
@@ -94,5 +95,27 @@ class HomeCourier:
     def lost(self) -> Sequence[KeyInfo]:
         return self._errands.ask("lost", self.home.lost)
 
+    def chain(self, data: Path | None) -> Chain | None:
+        chain = self.home.chain(data)
+        return None if chain is None else ChainCourier(chain)
+
     def doctor(self, data: Path, store: str) -> Iterator[Finding]:
         return self.home.doctor(data, store)
+
+
+class ChainCourier:
+    """A chain whose calls are late rather than long."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._errands = Errands(_HOME)
+
+    def append(self, links: Sequence[Link], now: int) -> int:
+        names = tuple(link.name for link in links)
+        return self._errands.ask(("append", names), lambda: self._chain.append(links, now))
+
+    def lines(self) -> list[bytes]:
+        return self._errands.ask("lines", self._chain.lines)
+
+    def head(self) -> Head | None:
+        return self._errands.ask("head", self._chain.head)

@@ -1,6 +1,7 @@
 """What the data folder itself says about the retention: nothing here asks the middleware."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from privacymw.errors import StoreError
 from privacymw.store.base import LANES, Finding, Query, Store
+from privacymw.store.chain import digest, faults, told
 from privacymw.store.doctor import memory
 from privacymw.store.files import search
 from privacymw.store.heartbeat import STALE, beats
+from privacymw.store.ledger import Ledger
 from privacymw.store.location import is_server, open_way
 from privacymw.store.reader import Reader
 
@@ -50,6 +53,7 @@ class Log(Reader):
             self._destroyed_keys,
             self._rows_gone,
             self._lost_keys,
+            self._chain,
             self._canaries,
             self._heartbeat,
             self._counts,
@@ -119,6 +123,28 @@ class Log(Reader):
             yield Finding(
                 "keys-lost", f"{len(lost)} keys are lost, not destroyed: their addresses are unreadable", True
             )
+
+    def _chain(self) -> Iterator[Finding]:
+        chain = self.keys.home.chain(self.data)
+        lines = chain.lines() if chain is not None else []
+        wrong = faults(lines)
+        dead = {link.epoch for link in told(lines) if link.kind == "key-destroyed"}
+        if alive := [info for info in self.keys.home.live() if info.length and (info.lane, info.start) in dead]:
+            wrong.append(f"{len(alive)} keys that it tells as destroyed are there")
+        if wrong:
+            more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            yield Finding("chain-broken", f"the chain of versions and keys: {wrong[0]}{more}", False)
+        else:
+            text = f"{len(lines)} entries, the newest has the digest {digest(lines[-1])}" if lines else "none yet"
+            yield Finding("chain", f"the chain of versions and keys: {text}", True)
+
+    def purge(self) -> int:
+        """See Reader; the deaths are entered in the chain."""
+        try:
+            return super().purge()
+        finally:
+            with suppress(StoreError):  # the site enters them from the tombstones
+                Ledger(self.keys, self.keys.home.chain(self.data)).record()
 
     def _canaries(self) -> Iterator[Finding]:
         found = sorted({path.relative_to(self.data).as_posix() for path, _ in search(self.data, CANARIES)})

@@ -18,6 +18,7 @@ from pathlib import Path
 from privacymw.errors import StoreError
 from privacymw.seal import KEY_BYTES
 from privacymw.store.base import LANES, Finding, KeyInfo, Tombstone
+from privacymw.store.chain import CHAIN, FileChain
 from privacymw.store.files import create, private_folder, sync_folder
 from privacymw.store.location import SQLITE
 
@@ -117,6 +118,10 @@ class DirectoryHome:
     def changed(self) -> bool:
         """Never: files do not go with a process."""
         return False
+
+    def chain(self, data: Path | None) -> FileChain | None:
+        """A file of the data folder: keys may lie where nothing outlives a reboot."""
+        return FileChain(data / CHAIN) if data is not None else None
 
     def doctor(self, data: Path, store: str) -> Iterator[Finding]:
         """Whether a backup of the rows takes the keys along."""

@@ -7,10 +7,12 @@ from contextlib import suppress
 from privacymw.errors import StoreError
 from privacymw.store.base import Store
 from privacymw.store.keys import Keys
+from privacymw.store.ledger import Ledger
 from privacymw.store.server import ServerError
 
 _ROUND = 600_000  # ms between two looks when no deadline is near
 _AGAIN = 2_000  # ms after a look or a sweep that failed
+_SPACE = 5_000  # ms between two entries in the chain: with epochs of seconds it must not hold up what ends keys
 _LEASE = 60_000  # ms; a sweeper that was killed is replaced after this
 _SETTLE_TRIES = 20
 
@@ -49,9 +51,12 @@ def _settle(store: Store) -> Iterator[None]:
 class Retention:
     """The clock of one process. Every process ends keys, which is idempotent; one at a time sweeps rows."""
 
-    def __init__(self, store: Store, keys: Keys, decisions: int | None = None) -> None:
+    def __init__(self, store: Store, keys: Keys, decisions: int | None = None, *, ledger: Ledger | None = None) -> None:
         self._store, self._keys = store, keys
-        self._decisions = decisions
+        self._decisions, self._ledger = decisions, ledger
+        self._record_at: float = 0  # ms
+        self._recorded: int | None = None  # the epoch in which that was done
+        self._tried = -_SPACE
         self._next_round = 0
         self._due = True
         self._sweep_at = 0.0  # by the uptime
@@ -72,6 +77,8 @@ class Retention:
                 raise
         with suppress(StoreError):  # a full disk: the site starts, rows are kept without address
             self._keys.prepare()
+        with suppress(StoreError):  # the next turn tries again
+            self.record()
 
     def destroy(self) -> None:
         """End the keys that are due, and see to it that their rows go; cheap when nothing is due."""
@@ -79,8 +86,22 @@ class Retention:
         changed = self._keys.home.changed()
         if changed or now >= self._keys.next_deadline() or not 0 < self._next_round - now <= _ROUND:
             self._next_round, self._due = now + _AGAIN, True
-            self._keys.destroy_overdue()
+            try:
+                if self._keys.destroy_overdue():
+                    self._record_at = 0
+            except StoreError:  # others may have died
+                self._record_at = 0
+                raise
             self._next_round = now + _ROUND
+
+    def record(self) -> None:
+        """Enter births and deaths of keys in the chain; cheap when nothing is due."""
+        now, epoch = self._keys.now(), self._keys.terms.start_of(self._keys.now())
+        due = epoch != self._recorded or not 0 < self._record_at - now <= _ROUND
+        if self._ledger and due and not 0 <= now - self._tried < _SPACE:
+            self._record_at, self._recorded, self._tried = now + _SPACE, epoch, now
+            self._ledger.record()
+            self._record_at = now + _ROUND
 
     def prepare(self) -> None:
         """Keys for this epoch and the next, and room for its rows."""

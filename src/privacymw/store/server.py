@@ -56,6 +56,10 @@ class ServerError(StoreError):
         self.state, self.away, self.late = state, away or late, late
 
 
+class NoTables(ServerError):
+    """The tables are not there, and are not to be made."""
+
+
 class NewerFormat(ServerError):
     """The tables were made by a newer version."""
 
@@ -168,9 +172,7 @@ class Server:
         version = self._version(db)
         if version is None:
             if not self._create:
-                raise ServerError(
-                    f"{self.shown}: there is no log. Was the site started, and with this PRIVACYMW_STORE?"
-                )
+                raise NoTables(f"{self.shown}: there is no log. Was the site started, and with this PRIVACYMW_STORE?")
             self._make(db)
         elif version > self._part.version:
             raise NewerFormat(

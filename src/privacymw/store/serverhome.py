@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 from privacymw.store.base import Finding, KeyInfo, Tombstone
 from privacymw.store.location import same_database
 from privacymw.store.server import Part, Server, ServerError
+from privacymw.store.serverchain import ServerChain
 
 if TYPE_CHECKING:
     from psycopg.sql import Composed
@@ -88,7 +89,7 @@ class ServerHome:
 
     def __init__(self, url: str, secrets: Sequence[str], *, create: bool = True) -> None:
         self.server = Server(url, _TABLES, create=create, statement=5, lock=0.5)
-        self._url, self.shown = url, self.server.shown
+        self._url, self._create, self.shown = url, create, self.server.shown
         self._secrets = {_name(each): each.encode() for each in secrets}
         self._newest = next(iter(self._secrets), "")
 
@@ -159,6 +160,10 @@ class ServerHome:
     def changed(self) -> bool:
         """Whether the server may have lost keys: a connection went."""
         return self.server.was_lost()
+
+    def chain(self, data: Path | None) -> ServerChain:
+        """Beside the keys: all machines that share them tell one chain."""
+        return ServerChain(self._url, create=self._create)
 
     def doctor(self, data: Path, store: str) -> Iterator[Finding]:
         """What a backup of this database holds, and whether each key's table is unlogged."""

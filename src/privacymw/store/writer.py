@@ -80,6 +80,7 @@ class Writer:
         self._try("scrub", lambda: self._scrubber.scrub(count))
         self._try("keys", self.retention.destroy)
         self._try("next keys", self.retention.prepare)
+        self._try("chain", self.retention.record)
         dropped = drops()
         lost = dropped + self.sealer.lost
         self._try("store", lambda: self.backlog.write(self.sealer.current, lost=lost, now=now))
