@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from privacymw.core import Exchange
 from privacymw.html import Edit, Outlet, Rewriter
+from privacymw.recall import Recall, Shelf
 from privacymw.routes import generalised
 from privacymw.seal import LinkSeal
 from privacymw.url import Classifier, Hosts, Target, Verdict, parse
@@ -53,6 +54,7 @@ class Rules(NamedTuple):
     Attributes:
         held: hosts to which a page may send on by itself; None where that is not held to a list.
         mail: decides `mailto:` links; None where they are left alone.
+        shelf: what became of links before; None where that is not to be remembered.
     """
 
     classifier: Classifier
@@ -61,6 +63,7 @@ class Rules(NamedTuple):
     tally: Callable[[str, str], None]
     held: Hosts | None = None
     mail: MailDecide | None = None
+    shelf: Shelf | None = None
 
 
 class Links:
@@ -86,6 +89,13 @@ class Links:
 
     def _verdict(self, href: str) -> Verdict:
         return self._rules.classifier.verdict(href, self._page, self.rewriter.base if self.rewriter else None)
+
+    def recall(self, charset: str) -> Recall | None:
+        """What is known of the links of such a page; None where nothing is to be remembered."""
+        shelf = self._rules.shelf
+        if shelf is None:
+            return None
+        return Recall(shelf.known((self._page, self._host, self._root, self._mode, charset)), self.told)
 
     def told(self, host: str, fate: str) -> None:
         """Counts a host by route and what became of the link; to what confidential pages link is not."""
@@ -141,6 +151,8 @@ class Links:
             return None
 
     def _decided(self, outlet: Outlet) -> Edit | None:
+        if not outlet.attribute:  # a place, not a link
+            return None
         if outlet.attribute == "ping":
             return self._ping(outlet) if self._mode != "off" else None
         verdict = self._verdict(outlet.value)
@@ -148,7 +160,7 @@ class Links:
         if verdict.kind == "other" and self._rules.mail is not None:
             return self._rules.mail(self._exchange, outlet)
         if target is None or verdict.kind not in ("outside", "trusted", "blocked"):
-            return None
+            return _LEFT if outlet.element == "a" and verdict.kind in ("internal", "other") else None
         if outlet.element == "base":
             self._rules.tally("outbound", "pages with a foreign base")
             return Edit({})
@@ -166,10 +178,11 @@ class Links:
         form = outlet.method == "get"
         address = None if trusted else self.leaving(target, form=form)
         named = "trusted" if trusted else "unsealable" if self._mode == "interstitial" else "named"
-        self.told(target.host, named if address is None else "sealed")
+        again = target.host, named if address is None else "sealed"
+        self.told(*again)
         if address is not None:
-            return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")})
-        return None if form else Edit(_related(outlet, "external noopener"), suffix=f" ({target.host})")
+            return Edit({outlet.attribute: address, **_related(outlet, "external nofollow")}, again=again)
+        return None if form else Edit(_related(outlet, "external noopener"), f" ({target.host})", again=again)
 
     def _blocked(self, outlet: Outlet, target: Target) -> Edit:
         """In every mode a page that says no; where it cannot be sealed, the link is taken out."""
@@ -177,7 +190,7 @@ class Links:
         address = self._sealed(target)
         suffix = f" ({target.host})" if address is None else ""
         related = _related(outlet, "external nofollow") if address is not None else {}
-        return Edit({outlet.attribute: address, **related}, suffix=suffix)
+        return Edit({outlet.attribute: address, **related}, suffix=suffix, again=(target.host, "blocked"))
 
     def _refreshing(self, target: Target) -> Edit | None:
         """A page that sends on by itself: like a redirect, its own act or held to the list."""
@@ -193,6 +206,9 @@ class Links:
         """`ping` tells another site of a click that stays here: it is dropped (HTML 4.6.6)."""
         kinds = [self._verdict(url).kind for url in outlet.value.split()]
         return Edit({"ping": None}) if any(kind != "internal" for kind in kinds) else None
+
+
+_LEFT: Final = Edit(again=())
 
 
 def _related(outlet: Outlet, more: str) -> dict[str, str]:

@@ -1,13 +1,13 @@
 """The places where a link leaves, and what is written there instead."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 from privacymw.characters import decode, encode
+from privacymw.edits import Decide, Edit, Outlet
 from privacymw.held import CATEGORY, END, HOOK, LOADS, PREFIX, STANDS_IN
 from privacymw.markup import TAG_NAME, Attribute, LongTag, Span, attributes, begun
+from privacymw.recall import Change, Recall
 from privacymw.refresh import refresh
 from privacymw.tokenizer import CAP
 
@@ -33,47 +33,13 @@ _SLASH = ord("/")
 _OTHER_SCHEME = re.compile(rb"[\x00-\x20]*+(?!https?:)[a-z][a-z0-9+.-]*+:", re.IGNORECASE)
 
 
-class Outlet(NamedTuple):
-    """One place where a link leaves, a part of the page is to be held back, or something can be put in.
-
-    `attribute` is empty for a place: `held.HOOK` or `held.END`. `linked` says that it stands within a link,
-    in which no other may stand. `value` is decoded; of a `meta` refresh it is the URL alone. `method` is
-    "get" or "post" for `action` and `formaction`, else "". `attributes` are all of the tag's, lower-case,
-    the first of duplicates.
-    """
-
-    element: str
-    attribute: str
-    value: str
-    method: str
-    attributes: dict[str, str]
-    linked: bool = False
-
-
-class Edit(NamedTuple):
-    """What becomes of a tag: attributes with their new value (None removes), and text before its `</a>`.
-
-    `before` is markup that goes before the tag as it is, in ASCII and character references. `held` says
-    that the tag is not to load anything.
-
-    For a `meta` refresh the new `content` is the new URL; the time stays.
-    """
-
-    attributes: Mapping[str, str | None] = MappingProxyType({})
-    suffix: str = ""
-    before: str = ""
-    held: bool = False
-
-
-Decide = Callable[[Outlet], Edit | None]
-Change = tuple[int, int, bytes]  # start and end in the buffer, and the bytes for what stands there
-
-
 class Editor:
     """Asks for each outlet what to do, in the order of the page, and says it as changes of bytes."""
 
-    def __init__(self, decide: Decide, codec: str) -> None:
+    def __init__(self, decide: Decide, codec: str, recall: Recall | None = None) -> None:
         self.codec = codec
+        self._recall = recall
+        self._edits: list[Edit | None] = []  # the answers for the tag at hand
         self.base: str | None = None
         self.ambiguous = 0
         self._decide = decide
@@ -82,12 +48,39 @@ class Editor:
         self._suffix = b""
         self._linked = False
 
+    def read_as(self, codec: str) -> None:
+        """What is remembered holds for the charset that the page was said to have."""
+        if codec != self.codec:
+            self.codec, self._recall = codec, None
+
     def ended(self) -> bytes:
         """What goes to the end of the page."""
         return self._placed(END)
 
     def changes(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
+        if span.close and self._recall and self.base is None:
+            return self._link(buffer, span, self._recall)
+        return self._tag(buffer, span)
+
+    def _link(self, buffer: bytes | bytearray, span: Span, recall: Recall) -> list[Change]:
+        """The changes for a link that is here whole, as they were made before if they may be."""
+        start, end = span.start, span.end
+        tag = bytes(buffer[start:end])
+        known = recall.again(tag)
+        if known is None:
+            self._edits.clear()
+            changes = self._tag(buffer, span)
+            again = self._edits[0].again if len(self._edits) == 1 and self._edits[0] else None
+            if again is not None:
+                of_tag = [(one - start, stop - start, new) for one, stop, new in changes if one < end]
+                recall.keep(tag, of_tag, b"".join(new for one, _, new in changes if one >= end), again)
+            return changes
+        self._passed, self._linked, self._suffix = True, False, b""
+        changes = [] if known.tag == tag else [(start, end, known.tag)]
+        return [*changes, (span.close, span.close, known.suffix)] if known.suffix else changes
+
+    def _tag(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         if span.part == "overlong":
             overlong = [begun(buffer, span.start, span.end)]
             if _element(span.long) in LOADS:
@@ -223,6 +216,7 @@ class Editor:
         if value is None:
             return {}
         edit = self._decide(Outlet(element, name, value, self._outlet_method(name, values), values))
+        self._edits.append(edit)
         if element == "base":
             self._based(value, foreign=edit is not None)
             return {}

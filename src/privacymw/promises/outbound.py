@@ -15,6 +15,7 @@ from privacymw.linkmodes import HEADER, MODES, LinkModes, check_modes
 from privacymw.links import Links, Rules
 from privacymw.policy import check_hosts
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Telling
+from privacymw.recall import Shelf
 from privacymw.redirects import Redirects
 from privacymw.url import Classifier, Hosts
 from privacymw.words import N_
@@ -174,9 +175,9 @@ class _Keeper(Keeper):
         )
         held = None if promise.reachable is None else Hosts(promise.reachable)
         mail = None if services.mail is None else services.mail.decide
-        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail)
+        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail, Shelf())
         # What links stand on a confidential page is not to be found in a cache.
-        self._confidential = self._rules._replace(classifier=forgetful)
+        self._confidential = self._rules._replace(classifier=forgetful, shelf=None)
         self._varies = bool(promise.paths)
         self._mode = self._modes.of_site
         self._redirects = Redirects(held, services.pages)
@@ -228,7 +229,8 @@ class _Keeper(Keeper):
             return headers
         if exchange.method != "HEAD":
             decide = self._decider(exchange, links, mode)
-            links.rewriter = Rewriter(decide, charset=page.charset, passes_own=True)
+            recall = links.recall(page.charset)
+            links.rewriter = Rewriter(decide, charset=page.charset, passes_own=True, recall=recall)
             exchange.transform = answers.transform(links.rewriter, page.coding, self._count)
             exchange.whole = answers.whole(headers)
         headers = answers.described(headers)
