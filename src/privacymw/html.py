@@ -85,8 +85,10 @@ class Rewriter:
 
     def close(self) -> bytes:
         """The rest. A tag that never ended is no tag and stays as it is (HTML 13.2.5, "eof-in-tag")."""
-        self._advance(final=True)
-        rest = self._written(len(self._buffer))
+        rest = b""
+        if self._buffer:
+            self._advance(final=True)
+            rest = self._written(len(self._buffer))
         return rest + self._editor.ended() if self._is_document() else rest
 
     def _is_document(self) -> bool:
@@ -146,11 +148,12 @@ class Rewriter:
     def _written(self, settled: int) -> bytes:
         """Take from the buffer what every reading is done with, changes made."""
         # Two readings may have found the same tag; it is decided once.
-        spans = sorted({span[:2]: span for span in self._page.spans}.values(), key=place)
-        waiting = [span for span in spans if span.end > settled]
-        changes = [
-            change for span in spans if span.end <= settled for change in self._editor.changes(self._buffer, span)
-        ]
+        spans = self._page.spans
+        if len(spans) > 1:
+            spans = sorted({span[:2]: span for span in spans}.values(), key=place)
+        waiting = [span for span in spans if span.end > settled] if spans and spans[-1].end > settled else []
+        changes = [change for span in spans if span.end <= settled
+                   for change in self._editor.changes(self._buffer, span)]  # fmt: skip
         settled = min([settled, *(span.start for span in waiting)])
         out = rewritten(self._buffer, settled, changes)
         self._drop(settled, waiting)

@@ -215,6 +215,8 @@ def _related(outlet: Outlet, more: str) -> dict[str, str]:
     """The link's `rel` with ours added, the author's tokens kept; none where the element has no `rel`."""
     if outlet.element not in ("a", "area"):
         return {}
-    present = outlet.attributes.get("rel", "").split()
+    if "rel" not in outlet.attributes:
+        return {"rel": more}
+    present = outlet.attributes["rel"].split()
     known = {token.lower() for token in present}
     return {"rel": " ".join([*present, *(token for token in more.split() if token not in known)])}

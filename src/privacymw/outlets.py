@@ -30,6 +30,7 @@ _CARRIED = {name for names in _LINKS.values() for name in names} | {
 # A value beyond the cap is let through only where its beginning shows that it is no web address but data: and
 # the like.
 _SLASH = ord("/")
+_LINK = re.compile(rb"<a[\t\n\f\r /]")
 _OTHER_SCHEME = re.compile(rb"[\x00-\x20]*+(?!https?:)[a-z][a-z0-9+.-]*+:", re.IGNORECASE)
 
 
@@ -59,12 +60,12 @@ class Editor:
 
     def changes(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
-        if span.close and self._recall and self.base is None:
+        if self._recall and self.base is None and span.part == "whole" and _LINK.match(buffer, span.start):
             return self._link(buffer, span, self._recall)
         return self._tag(buffer, span)
 
     def _link(self, buffer: bytes | bytearray, span: Span, recall: Recall) -> list[Change]:
-        """The changes for a link that is here whole, as they were made before if they may be."""
+        """The changes for a link, as they were made before if they may be."""
         start, end = span.start, span.end
         tag = bytes(buffer[start:end])
         known = recall.again(tag)
@@ -74,11 +75,12 @@ class Editor:
             again = self._edits[0].again if len(self._edits) == 1 and self._edits[0] else None
             if again is not None:
                 of_tag = [(one - start, stop - start, new) for one, stop, new in changes if one < end]
-                recall.keep(tag, of_tag, b"".join(new for one, _, new in changes if one >= end), again)
+                suffix = self._suffix or b"".join(new for one, _, new in changes if one >= end)
+                recall.keep(tag, of_tag, suffix, again)
             return changes
-        self._passed, self._linked, self._suffix = True, False, b""
+        self._passed, self._linked, self._suffix = True, True, known.suffix
         changes = [] if known.tag == tag else [(start, end, known.tag)]
-        return [*changes, (span.close, span.close, known.suffix)] if known.suffix else changes
+        return changes + self._end_tag("a", span.close) if span.close else changes
 
     def _tag(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         if span.part == "overlong":

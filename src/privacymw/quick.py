@@ -62,7 +62,6 @@ _COMMON_OTHER = rb'(?: [a-gi-oq-wyz][a-z-]*+="[^"]*+")*+'
 # far below the length beyond which a link is not judged at all.
 _OWN = rb'href="(?!//)[^":&\\\x00-\x20?#/]{0,2000}+(?:/[^"&\\\x00-\x20?#]{0,2000}+)?+(?:[?#][^"]{0,2000}+)?+"'
 _OWN_SINGLE = _OWN.replace(b'"', b"'")
-_INLINE = rb"(?:code|span|em|strong|b|i|tt)"
 
 
 class Glance(NamedTuple):
@@ -90,7 +89,8 @@ def glance(possessive: bool = sys.version_info >= (3, 11, 5)) -> Glance:
     common_link = b"a" + _COMMON_OTHER + b" " + _OWN + _COMMON_OTHER + b">"
     link = rb"a%b[\t\n\f\r ]++(?:%b|%b)%b[\t\n\f\r ]*+>" % (_OTHER, _OWN, _OWN_SINGLE, _OTHER)
     anchor = b"a" + _OTHER + rb"[\t\n\f\r ]*+>"
-    words = rb'[^<]*+(?:</a>|<%b(?: [a-z-]++="[^"]*+")*+>[^<]*+</%b></a>)' % (_INLINE, _INLINE)
+    # Tried before the content of any kind: most links hold text, at most in tags of these.
+    words = rb"[^<]*+(?:</a>|(?:<(?:%b)[^<]*+)++</a>)" % b"|".join((_COMMON_END, common))
 
     content = rb"[^<]*+(?:<(?:%b)[^<]*+)*+</a>" % b"|".join((_COMMON_END, common, *rest))
     links = [rb"(?:%b|%b)%b" % (link, anchor, content)]
