@@ -99,7 +99,7 @@ def glance(possessive: bool = sys.version_info >= (3, 11, 5)) -> Glance:
     whole = rb"(<a%b%b)%b" % (_ATTRIBUTES, _CLOSE, content)
     return Glance(
         *(
-            re.compile(pattern if possessive else re.sub(rb"\)([*?])\+", rb")\1", pattern))
+            re.compile(pattern if possessive else re.sub(rb"\)([*+?])\+", rb")\1", pattern))
             for pattern in (
                 _repeated([_COMMON_END, common, *rest, *seldom]),
                 _repeated([_COMMON_END, common, *rest, *wide]),
