@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--against", type=Path, metavar="SRC", help="another tree's src folder, in the same run")
     parser.add_argument("--seconds", type=int, default=30, help="of a saturating load (30)")
     parser.add_argument("--postgresql", action="store_true", help="load: also with a log in PostgreSQL")
+    parser.add_argument("--tree", type=Path, action="append", metavar="PATH", help="scanner: pages of a real tree")
     options = parser.parse_args()
     unknown = [part for part in options.parts if part not in PARTS]
     if unknown:
@@ -50,8 +51,9 @@ def main() -> int:
     print(f"CPython {platform.python_version()}; compare within one table only", flush=True)
     figures = {}
     against = options.against.resolve() if options.against else None
+    trees = tuple(options.tree or ())
     for name in options.parts or PARTS:
-        report = PARTS[name](Options(options.quick, against, options.seconds, options.postgresql))
+        report = PARTS[name](Options(options.quick, against, options.seconds, options.postgresql, trees))
         figures[name] = {"title": report.title, "notes": list(report.notes), **report.figures}
         print(report.show(), flush=True)
     if options.json:

@@ -12,12 +12,14 @@ class Options(NamedTuple):
         against: the `src` folder of another tree, measured in the same run; None for none.
         seconds: how long a saturating load lasts.
         postgresql: whether the load is also put on a log in PostgreSQL.
+        trees: folders of real pages for the scanner instead of made ones.
     """
 
     quick: bool = False
     against: Path | None = None
     seconds: int = 30
     postgresql: bool = False
+    trees: tuple[Path, ...] = ()
 
     @property
     def rounds(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from bench.clock import Subject, interleaved
 from bench.options import Options
 from bench.report import Report
+from bench.trees import trees
 
 CHUNK = 65_536
 
@@ -71,6 +72,9 @@ SHAPES: dict[str, Callable[[int], str]] = {
 def scanner(options: Options) -> Report:
     """CPU time of a page, in the chunks that a framework streams a file in, beside parsers that only read it."""
     engines, notes = _engines()
+    if options.trees:
+        few = {name: work for name, work in engines.items() if name in ("privacymw", "lexbor", "lol-html")}
+        return trees(options.trees, few, 2 if options.quick else 9, notes)
     pages = {f"{size // 1000} kB, {links} links leave": small(size, links, "tags")
              for size in (10_000, 100_000) for links in (0, 10, 100)}  # fmt: skip
     pages |= {f"100 kB, {shape}": small(100_000, 0, shape) for shape in ("prose", "table")}
@@ -167,10 +171,13 @@ def _links() -> Callable[[], Any]:
 
     from privacymw.links import Links, Rules
     from privacymw.pipeline import Pipeline
+    from privacymw.recall import Shelf
     from privacymw.seal import KEY_BYTES, LinkSeal
     from privacymw.url import Classifier
 
-    rules = Rules(Classifier(), LinkSeal([("k1", token_bytes(KEY_BYTES))]), "/privacy", lambda kind, name: None)
+    rules = Rules(
+        Classifier(), LinkSeal([("k1", token_bytes(KEY_BYTES))]), "/privacy", lambda kind, name: None, shelf=Shelf()
+    )
     exchange: Any = Pipeline(()).begin("GET", "", "/", "", "https", None, {"host": "docs.example"})
     return lambda: Links(rules, exchange, "interstitial")
 
@@ -183,7 +190,7 @@ def _rewriter() -> Callable[[bytes], object]:
 
     def scan(content: bytes) -> bytes:
         links = fresh()
-        links.rewriter = rewriter = Rewriter(links.decide, passes_own=True)
+        links.rewriter = rewriter = Rewriter(links.decide, passes_own=True, recall=links.recall("utf-8"))
         chunks = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
         return b"".join([*map(rewriter.feed, chunks), rewriter.close()])
 

@@ -10,6 +10,7 @@ from fragments import CLASSIFIER, EVIL, PAGE, POOLS, chunks, document, reduced
 from privacymw.held import CATEGORY, ELEMENTS, END
 from privacymw.html import Edit, Outlet, Rewriter
 from privacymw.quick import Glance, glance
+from privacymw.recall import Recall, Shelf
 from privacymw.tokenizer import _NOTED as NOTED
 
 OWN = [
@@ -37,8 +38,36 @@ OTHER = [
     "</title>", "</svg>", "<path d='x'/>", "<meta http-equiv=refresh content='0;//evil.example'>",
     "<input type=x formaction=//evil.example>",
 ]  # fmt: skip
+HEADS = [
+    "<!DOCTYPE html>", "<!doctype html SYSTEM '>'>", "<?xml version='1.0'?>", "<!->", "<!x", "<![CDATA[ x ]]>",
+    "<title>a</title>", "<title>a<b></title>", "<title>", "<title/>x</title>", '<meta charset="utf-8">',
+    '<meta http-equiv="Content-Type" content="text/html">',
+    "<meta http-equiv=x http-equiv=refresh content='0;//evil.example'>",
+    '<meta http-equiv=refresh http-equiv=x content="0;//evil.example">', "<style>a > b {}</style>",
+    "<style><!-- x --></style>",
+    "<style></stylex></STYLE >", "<style>", "</style>", "<script>a<b</script>", "<script defer src=x></script>",
+    "<script data-x=y>'</scriptx>'</script>", "<script><!-- <script> --></script>", "<script>", "</script>",
+    "<script/>",
+    '<script data-privacy-category="ads">x</script>', "<link data-PRIVACY-category=ads>", "<col>", '<col width="1"/>',
+    "<template>", "</template>", "<select>", "</select>", "<option>", "<![CDATA[", "]]>",
+]  # fmt: skip
+DRAWN = [
+    "<svg>", '<svg class="x" viewBox="0 0 1 1">', "<svg/>", "</svg>", "<path d='x'/>", '<path d="x"></path>',
+    "<path d=x/>",
+    "</path>", "<g>", "</g>", "<g id=x>", "<title>a</title>", "<title>", "</title>", "<text>x</text>", "<desc>x</desc>",
+    "<tspan>", "<use xlink:href='//evil.example'/>", "<a href=//evil.example>x</a>", "<a xlink:href=//evil.example>",
+    "<p>",
+    "<linearGradient id=a><stop/></linearGradient>", "<defs><g><path/></g></defs>", "<![CDATA[", "]]>", "<style>",
+    "</style>", "<svg><path/></svg>", "<svg><g><path></path></g></svg>", "<svg><title>x</title></svg>",
+    "<svg><path></svg>",
+    '<a href="x"><svg><path/></svg></a>', "<math>", "</math>", "<select>", "</select>", "<br/>",
+]  # fmt: skip
 POOLS = {
     **POOLS,
+    "heads": HEADS * 2 + OWN + DULL,
+    "heads and others": HEADS * 2 + OWN + OTHER,
+    "drawings": DRAWN * 3 + OWN,
+    "drawings and others": DRAWN * 2 + OWN + HEADS + OTHER,
     "own": OWN + DULL,
     "own and others": OWN * 3 + DULL * 2 + OTHER + POOLS["markup"],
     "own and readings": OWN * 3 + DULL + OTHER * 3 + POOLS["all"],
@@ -55,7 +84,7 @@ def decide(outlet: Outlet) -> Edit | None:
         return Edit({"ping": None})
     outside = CLASSIFIER.verdict(outlet.value, PAGE).kind == "outside"
     address = {} if len(outlet.attributes) % 2 else {outlet.attribute: "/leaving"}
-    return Edit({**address, "rel": outlet.method}, suffix=" (evil)") if outside else None
+    return Edit({**address, "rel": outlet.method}, suffix=" (evil)", again=("x",)) if outside else None
 
 
 Seen = tuple[bytes, int, str | None]
@@ -72,8 +101,12 @@ def exact(page: bytes, size: int) -> Seen:
     return read(rewriter, page, size)
 
 
+RECALL = Recall({}, str)
+"""Of all pages here: what is known of one holds for the next."""
+
+
 def quick(page: bytes, size: int, patterns: Glance | None = None) -> Seen:
-    rewriter = Rewriter(decide, passes_own=True)
+    rewriter = Rewriter(decide, passes_own=True, recall=RECALL)
     rewriter._page.glance = patterns or rewriter._page.glance
     return read(rewriter, page, size)
 
@@ -96,6 +129,43 @@ def test_paths_are_identical(pool: str) -> None:
     assert differing(POOLS[pool], 1500, random.Random(pool)) == []
 
 
+def test_a_link_is_judged_once_and_told_each_time() -> None:
+    asked, told = [], []
+
+    def judge(outlet: Outlet) -> Edit | None:
+        asked.append(outlet.value)
+        return decide(outlet)
+
+    known = Shelf().known("here")
+    link = b'<a id="i" href="//evil.example">x</a>'
+    for _ in range(2):
+        rewriter = Rewriter(judge, recall=Recall(known, told.append))
+        out = rewriter.feed(link * 3) + rewriter.close()
+        assert out == b'<a rel="" id="i" href="/leaving">x (evil)</a>' * 3
+    assert (asked, told) == (["//evil.example"], ["x"] * 5)
+    rewriter = Rewriter(judge, recall=Recall(known, told.append))
+    rewriter.feed(b"<base href=/b/>" + link)
+    assert len(asked) == 3, "under a base a link may lead elsewhere"
+    rewriter = Rewriter(judge, charset="latin1", recall=Recall(known, told.append))
+    rewriter.feed(b"\xef\xbb\xbf" + link)
+    assert len(asked) == 4, "a byte order mark changes what is read"
+
+
+def test_what_is_known_is_bounded() -> None:
+    shelf = Shelf()
+    first = shelf.known("0.example")
+    assert shelf.known("0.example") is first
+    for number in range(20):
+        shelf.known(f"{number}.example")
+    assert shelf.known("0.example") is not first
+    recall = Recall(first, str)
+    for number in range(3000):
+        recall.keep(b'<a href="%d">' % number, [], b"", ())
+    recall.keep(b'<a href="%s">' % (b"x" * 600), [], b"", ())
+    assert len(first) <= 2048
+    assert max(map(len, first)) <= 400
+
+
 MATTERS = {
     **dict.fromkeys((b"input", b"button"), b"formaction"),
     b"meta": b"http-equiv",
@@ -107,17 +177,20 @@ MATTERS = {
 @pytest.mark.parametrize("name", sorted(NOTED - {b"body"}))  # of which the end alone matters
 def test_no_glance_eats_what_matters(name: bytes) -> None:
     one = MATTERS.get(name, b"x")
-    for tag in (b"<%b %b>", b'<%b %b="y">', b"<%b y=z %b>", b"<%b\n%b/>", b'<%b\t%b="y">', b"<%b a='x' b\t%b ='y'>"):
+    for tag in (
+        b"<%b %b>", b'<%b %b="refresh">', b"<%b y=z %b>", b"<%b\n%b/>", b'<%b\t%b=Refresh>', b"<%b a='x' b\t%b ='y'>"
+    ):  # fmt: skip
+        patterns = glance()[: 1 if name == b"col" else 2 if name == b"a" else 3]
         assert {
-            pattern.match(tag % (name, each) + b"</a>").end() for pattern in glance()[:2] for each in (one, one.upper())
-        } <= {0} or name == b"a"
+            pattern.match(tag % (name, each) + b"</a>").end() for pattern in patterns for each in (one, one.upper())
+        } == {0}
     assert glance().dull.match(b'<a href="x">y</a>').end() == 0
 
 
 @pytest.mark.parametrize("name", [b"a", b"form", b"body", b"select", b"template"])
 def test_no_glance_eats_an_end_that_matters(name: bytes) -> None:
     for tag in (b"</%b>", b"</%b >", b"</%b\n>", b"</%b/>"):
-        assert [pattern.match(tag % each).end() for pattern in glance()[:2] for each in (name, name.upper())] == [0] * 4
+        assert [pattern.match(tag % each).end() for pattern in glance()[:3] for each in (name, name.upper())] == [0] * 6
 
 
 PLANTED = {
@@ -150,7 +223,7 @@ def test_old_interpreters_get_patterns_they_can_run() -> None:
     if sys.version_info >= (3, 11, 5):
         assert [found and found.span() for found in right] == [(0, 2)] * 3
     assert glance() == glance(sys.version_info >= (3, 11, 5))
-    assert [re.findall(rb"\)[*+?]\+", pattern.pattern) for pattern in glance(False)] == [[], [], [], []]
+    assert [re.findall(rb"\)[*+?]\+", pattern.pattern) for pattern in glance(False)] == [[]] * 6
     chance = random.Random(0)
     for _ in range(3000):
         page = document(chance, OWN + DULL, 30)

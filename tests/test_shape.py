@@ -21,10 +21,22 @@ PACKAGE = Path(privacymw.__file__).parent
 FLOORS: list[list[set[str]]] = [
     [
         {
-            *("__init__", "characters", "errors", "faults", "foreign", "headers", "markup", "routes"),
-            *("encodings", "held", "paths", "refresh", "setcookie", "skips", "url"),
+            *(
+                "__init__",
+                "characters",
+                "drawings",
+                "edits",
+                "errors",
+                "faults",
+                "foreign",
+                "headers",
+                "markup",
+                "routes",
+            ),
+            *("encodings", "held", "paths", "recall", "refresh", "setcookie", "skips", "url"),
         },
         {"address", "kinds", "linktext", "quick", "seal"},
+        {"glancing"},
         {"tokenizer"},
         {"forwarding", "masking", "words"},
         {"countries", "outlets"},

@@ -5,12 +5,14 @@ one or more readings of them (`tokenizer.py`), and writes the changes (`outlets.
 """
 
 import re
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Final
 
 from privacymw.characters import supported_charset
+from privacymw.edits import Decide, Edit, Outlet
 from privacymw.markup import Span
-from privacymw.outlets import Change, Decide, Edit, Editor, Outlet
+from privacymw.outlets import Editor
+from privacymw.recall import Recall, place, rewritten
 from privacymw.skips import DATA
 from privacymw.tokenizer import Page, Reading
 
@@ -35,7 +37,8 @@ class Rewriter:
     `Edit` it answers says that the base is foreign, and is not applied.
 
     `passes_own` says that `decide` leaves alone every link that is relative on sight, as long as there is no
-    `<base>`: it is then not asked about most of them, which is many times faster.
+    `<base>`: it is then not asked about most of them, which is many times faster. With a `recall` it is not asked
+    again about a link for which it said so (`Edit.again`).
 
     To be read at any time: `base`, the href of the first `<base>`, or None; `ambiguous`, the count of places
     that could not be judged (a foreign base after links that are out already, a link beyond the cap, a byte
@@ -44,11 +47,13 @@ class Rewriter:
     Raises ValueError for a charset that `supported_charset` does not know.
     """
 
-    def __init__(self, decide: Decide, *, charset: str = "utf-8", passes_own: bool = False) -> None:
+    def __init__(
+        self, decide: Decide, *, charset: str = "utf-8", passes_own: bool = False, recall: Recall | None = None
+    ) -> None:
         codec = supported_charset(charset)
         if codec is None:
             raise ValueError(f"pages in {charset!r} cannot be rewritten; let them pass")
-        self._editor = Editor(decide, codec)
+        self._editor = Editor(decide, codec, recall)
         self._buffer: bytes | bytearray = b""  # a chunk itself, as long as nothing is held back before it
         self._page = Page(own=passes_own)
         self._readings = [Reading(self._page)]
@@ -80,8 +85,10 @@ class Rewriter:
 
     def close(self) -> bytes:
         """The rest. A tag that never ended is no tag and stays as it is (HTML 13.2.5, "eof-in-tag")."""
-        self._advance(final=True)
-        rest = self._written(len(self._buffer))
+        rest = b""
+        if self._buffer:
+            self._advance(final=True)
+            rest = self._written(len(self._buffer))
         return rest + self._editor.ended(self._buffer) if self._is_document() else rest
 
     def _is_document(self) -> bool:
@@ -96,7 +103,7 @@ class Rewriter:
         self._begun = True
         for mark, codec in _BOMS.items():
             if head.startswith(mark):
-                self._editor.codec = codec or self._editor.codec
+                self._editor.read_as(codec or self._editor.codec)
                 self._editor.ambiguous += codec is None
                 self._readings[0].mode = DATA if codec else "plaintext"  # which holds no tags
         return True
@@ -141,13 +148,14 @@ class Rewriter:
     def _written(self, settled: int) -> bytes:
         """Take from the buffer what every reading is done with, changes made."""
         # Two readings may have found the same tag; it is decided once.
-        spans = sorted({span[:2]: span for span in self._page.spans}.values(), key=_place)
-        waiting = [span for span in spans if span.end > settled]
-        changes = [
-            change for span in spans if span.end <= settled for change in self._editor.changes(self._buffer, span)
-        ]
+        spans = self._page.spans
+        if len(spans) > 1:
+            spans = sorted({span[:2]: span for span in spans}.values(), key=place)
+        waiting = [span for span in spans if span.end > settled] if spans and spans[-1].end > settled else []
+        changes = [change for span in spans if span.end <= settled
+                   for change in self._editor.changes(self._buffer, span)]  # fmt: skip
         settled = min([settled, *(span.start for span in waiting)])
-        out = _rewritten(self._buffer, settled, changes)
+        out = rewritten(self._buffer, settled, changes)
         self._editor.open.left(self._buffer, settled)
         self._drop(settled, waiting)
         return out
@@ -163,19 +171,4 @@ class Rewriter:
             reading.shift(count)
 
 
-def _rewritten(buffer: bytes | bytearray, end: int, changes: list[Change]) -> bytes:
-    """The buffer up to `end` with the changes; of two that overlap the one that begins first holds."""
-    if not changes:
-        return bytes(buffer[:end])
-    parts: list[bytes | bytearray] = []
-    done = 0
-    for start, stop, new in sorted(changes, key=_place):
-        if start >= done:
-            parts += (buffer[done:start], new)
-            done = stop
-    parts.append(buffer[done:end])
-    return b"".join(parts)
-
-
 _position = attrgetter("position")
-_place = itemgetter(0, 1)  # what is put in at a place goes before what is written over it

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from privacymw.core import Exchange
 from privacymw.html import Edit, Outlet, Rewriter
 from privacymw.linktext import says
+from privacymw.recall import Recall, Shelf
 from privacymw.routes import generalised
 from privacymw.seal import LinkSeal
 from privacymw.url import Classifier, Hosts, Target, Verdict, parse
@@ -57,6 +58,7 @@ class Rules(NamedTuple):
         held: hosts to which a page may send on by itself; None where that is not held to a list.
         mail: decides `mailto:` links; None where they are left alone.
         marks: whether links that cannot be sealed are marked, for the script to let them go.
+        shelf: what became of links before; None where that is not to be remembered.
     """
 
     classifier: Classifier
@@ -66,6 +68,7 @@ class Rules(NamedTuple):
     held: Hosts | None = None
     mail: MailDecide | None = None
     marks: bool = False
+    shelf: Shelf | None = None
 
 
 class Links:
@@ -91,6 +94,13 @@ class Links:
 
     def _verdict(self, href: str) -> Verdict:
         return self._rules.classifier.verdict(href, self._page, self.rewriter.base if self.rewriter else None)
+
+    def recall(self, charset: str) -> Recall | None:
+        """What is known of the links of such a page; None where nothing is to be remembered."""
+        shelf = self._rules.shelf
+        if shelf is None:
+            return None
+        return Recall(shelf.known((self._page, self._host, self._root, self._mode, charset)), self.told)
 
     def told(self, host: str, fate: str) -> None:
         """Counts a host by route and what became of the link; to what confidential pages link is not."""
@@ -146,6 +156,8 @@ class Links:
             return None
 
     def _decided(self, outlet: Outlet) -> Edit | None:
+        if not outlet.attribute:  # a place, not a link
+            return None
         if outlet.attribute == "ping":
             return self._ping(outlet) if self._mode != "off" else None
         verdict = self._verdict(outlet.value)
@@ -153,7 +165,7 @@ class Links:
         if verdict.kind == "other" and self._rules.mail is not None:
             return self._rules.mail(self._exchange, outlet)
         if target is None or verdict.kind not in ("outside", "trusted", "blocked"):
-            return None
+            return _LEFT if outlet.element == "a" and verdict.kind in ("internal", "other") else None
         if outlet.element == "base":
             self._rules.tally("outbound", "pages with a foreign base")
             return Edit({})
@@ -171,19 +183,21 @@ class Links:
         form = outlet.method == "get"
         address = None if trusted else self.leaving(target, form=form)
         named = "trusted" if trusted else "unsealable" if self._mode == "interstitial" else "named"
-        self.told(target.host, "sealed" if address is not None else "left" if form else named)
+        again = target.host, "sealed" if address is not None else "left" if form else named
+        self.told(*again)
         if address is not None:
-            return _sealed(outlet, address)
+            return _sealed(outlet, address, again)
         mark = {NAMED: ""} if self._rules.marks else {}
-        return None if form else _named(outlet, target.host, {**_related(outlet, "external noopener"), **mark})
+        return None if form else _named(outlet, target.host, {**_related(outlet, "external noopener"), **mark}, again)
 
     def _blocked(self, outlet: Outlet, target: Target) -> Edit:
         """In every mode a page that says no; where it cannot be sealed, the link is taken out."""
-        self.told(target.host, "blocked")
+        again = target.host, "blocked"
+        self.told(*again)
         address = self._sealed(target)
         if address is None:
-            return _named(outlet, target.host, {outlet.attribute: None})
-        return _sealed(outlet, address)
+            return _named(outlet, target.host, {outlet.attribute: None}, again)
+        return _sealed(outlet, address, again)
 
     def _refreshing(self, target: Target) -> Edit | None:
         """A page that sends on by itself: like a redirect, its own act or held to the list."""
@@ -201,25 +215,30 @@ class Links:
         return Edit({"ping": None}) if any(kind != "internal" for kind in kinds) else None
 
 
-def _sealed(outlet: Outlet, address: str) -> Edit:
+_LEFT: Final = Edit(again=())
+
+
+def _sealed(outlet: Outlet, address: str, again: tuple[str, ...]) -> Edit:
     """The page before, which is to be shown and not saved as a file."""
     saved: dict[str, str | None] = {"download": None} if "download" in outlet.attributes else {}
-    return Edit({outlet.attribute: address, **_related(outlet, "external nofollow"), **saved})
+    return Edit({outlet.attribute: address, **_related(outlet, "external nofollow"), **saved}, again=again)
 
 
-def _named(outlet: Outlet, host: str, attributes: dict[str, str | None]) -> Edit:
+def _named(outlet: Outlet, host: str, attributes: dict[str, str | None], again: tuple[str, ...]) -> Edit:
     """The host in the link's text; of an area, which has none, in what is read and hovered in its place."""
     if outlet.element == "area":
         name, title = outlet.attributes.get("alt", ""), outlet.attributes.get("title", "")
         attributes |= {} if says(name, host) else {"alt": f"{name} ({host})".strip()}
         attributes |= {} if says(title, host) else {"title": f"{title} ({host})".strip()}
-    return Edit(attributes, suffix=f" ({host})", host=host)
+    return Edit(attributes, suffix=f" ({host})", host=host, again=again)
 
 
 def _related(outlet: Outlet, more: str) -> dict[str, str | None]:
     """The link's `rel` with ours added, the author's tokens kept; none where the element has no `rel`."""
     if outlet.element not in ("a", "area"):
         return {}
-    present = outlet.attributes.get("rel", "").split()
+    if "rel" not in outlet.attributes:
+        return {"rel": more}
+    present = outlet.attributes["rel"].split()
     known = {token.lower() for token in present}
     return {"rel": " ".join([*present, *(token for token in more.split() if token not in known)])}

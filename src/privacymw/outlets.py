@@ -1,14 +1,14 @@
 """The places where a link leaves, and what is written there instead."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 from privacymw.characters import decode, encode
+from privacymw.edits import Decide, Edit, Outlet
 from privacymw.held import CATEGORY, END, HOOK, LOADS, PREFIX, STANDS_IN
 from privacymw.linktext import OpenLink
 from privacymw.markup import TAG_NAME, Attribute, LongTag, Span, attributes, begun
+from privacymw.recall import Change, Recall
 from privacymw.refresh import refresh
 from privacymw.tokenizer import CAP
 
@@ -31,53 +31,17 @@ _CARRIED = {name for names in _LINKS.values() for name in names} | {
 # A value beyond the cap is let through only where its beginning shows that it is no web address but data: and
 # the like.
 _SLASH = ord("/")
+_LINK = re.compile(rb"<a[\t\n\f\r /]")
 _OTHER_SCHEME = re.compile(rb"[\x00-\x20]*+(?!https?:)[a-z][a-z0-9+.-]*+:", re.IGNORECASE)
-
-
-class Outlet(NamedTuple):
-    """One place where a link leaves, a part of the page is to be held back, or something can be put in.
-
-    `attribute` is empty for a place: `held.HOOK` or `held.END`. `linked` says that it stands within a link,
-    in which no other may stand. `value` is decoded; of a `meta` refresh it is the URL alone. `method` is
-    "get" or "post" for `action` and `formaction`, else "". `attributes` are all of the tag's, lower-case,
-    the first of duplicates.
-    """
-
-    element: str
-    attribute: str
-    value: str
-    method: str
-    attributes: dict[str, str]
-    linked: bool = False
-
-
-class Edit(NamedTuple):
-    """What becomes of a tag: attributes with their new value (None removes), and text before its `</a>`.
-
-    That text, `suffix`, is left out where the link's own text shows the `host` already.
-
-    `before` is markup that goes before the tag as it is, in ASCII and character references. `held` says
-    that the tag is not to load anything.
-
-    For a `meta` refresh the new `content` is the new URL; the time stays.
-    """
-
-    attributes: Mapping[str, str | None] = MappingProxyType({})
-    suffix: str = ""
-    before: str = ""
-    held: bool = False
-    host: str = ""
-
-
-Decide = Callable[[Outlet], Edit | None]
-Change = tuple[int, int, bytes]  # start and end in the buffer, and the bytes for what stands there
 
 
 class Editor:
     """Asks for each outlet what to do, in the order of the page, and says it as changes of bytes."""
 
-    def __init__(self, decide: Decide, codec: str) -> None:
+    def __init__(self, decide: Decide, codec: str, recall: Recall | None = None) -> None:
         self.codec = codec
+        self._recall = recall
+        self._edits: list[Edit | None] = []  # the answers for the tag at hand
         self.base: str | None = None
         self.ambiguous = 0
         self._decide = decide
@@ -86,12 +50,45 @@ class Editor:
         self.open = OpenLink()
         self._linked = False
 
+    def read_as(self, codec: str) -> None:
+        """What is remembered holds for the charset that the page was said to have."""
+        if codec != self.codec:
+            self.codec, self._recall = codec, None
+
     def ended(self, buffer: bytes | bytearray) -> bytes:
         """What goes to the end of the page."""
         return self._named(buffer, len(buffer)) + self._placed(END)
 
     def changes(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         """The changes for one tag, or one part of a long tag."""
+        if self._recall and self.base is None and span.part == "whole" and _LINK.match(buffer, span.start):
+            return self._link(buffer, span, self._recall)
+        return self._tag(buffer, span)
+
+    def _link(self, buffer: bytes | bytearray, span: Span, recall: Recall) -> list[Change]:
+        """The changes for a link, as they were made before if they may be."""
+        start, end = span.start, span.end
+        tag = bytes(buffer[start:end])
+        changes = self._end_tag(buffer, "a", start)  # a link ends where another begins
+        known = recall.again(tag)
+        if known is None:
+            return changes + self._judged(buffer, span, recall, tag)
+        self._passed = self._linked = True
+        self.open.suffix, self.open.host = known.suffix, known.host
+        self.open.begins(end)
+        changes += [] if known.tag == tag else [(start, end, known.tag)]
+        return changes + self._end_tag(buffer, "a", span.close) if span.close else changes
+
+    def _judged(self, buffer: bytes | bytearray, span: Span, recall: Recall, tag: bytes) -> list[Change]:
+        self._edits.clear()
+        changes = self._tag(buffer, span)
+        edit = self._edits[0] if len(self._edits) == 1 else None
+        if edit is not None and edit.again is not None:
+            of_tag = [(one - span.start, stop - span.start, new) for one, stop, new in changes if one < span.end]
+            recall.keep(tag, of_tag, edit.suffix, edit.host, edit.again)
+        return changes
+
+    def _tag(self, buffer: bytes | bytearray, span: Span) -> list[Change]:
         if span.part == "overlong":
             overlong = [begun(buffer, span.start, span.end)]
             if _element(span.long) in LOADS:
@@ -233,6 +230,7 @@ class Editor:
         if value is None:
             return {}
         edit = self._decide(Outlet(element, name, value, self._outlet_method(name, values), values))
+        self._edits.append(edit)
         if element == "base":
             self._based(value, foreign=edit is not None)
             return {}

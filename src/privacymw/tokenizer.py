@@ -9,15 +9,14 @@ import re
 from collections.abc import Iterable
 
 from privacymw.foreign import OUTSIDE, SPEAKS, UNKNOWN, Stack, Stacks, bared, closings, is_foreign, joined, openings
+from privacymw.glancing import Sight
 from privacymw.held import ELEMENTS, HOOK, SAYS_SO
 from privacymw.markup import BEFORE, END, NAME, TAG, TAG_NAME, LongTag, Span, attributes, starts_attribute, walk
-from privacymw.quick import Glance, glance
 from privacymw.skips import DATA, DECLARATIONS, RAW_TEXT, SKIPS, UNDECIDED
 
 CAP = 65_536  # bytes of one tag or attribute held back before it is handed on in parts
 IN_TAG = "tag"
 
-_GLANCE = glance()
 _RAW = {name.encode(): name for name in (*RAW_TEXT, "script", "plaintext")}
 _ROOTS = frozenset((b"svg", b"math"))
 _LINKS = frozenset((b"a", b"area", b"form", b"button", b"input", b"meta", b"base", HOOK.encode()))
@@ -34,19 +33,13 @@ Finds = dict[str, tuple[int, int, bytes]]
 Lead = tuple[str, frozenset[bytes], int]
 
 
-class Page:
-    """What all readings of a page share.
-
-    `own`: whether links within the site may go by unseen. `passed`: a link was seen. `based`: a `<base>` was.
-    """
+class Page(Sight):
+    """What all readings of a page share."""
 
     def __init__(self, *, own: bool = False) -> None:
-        self.spans: list[Span] = []
+        super().__init__(own=own)
         self.forks: list[Reading] = []
         self.finds: Finds = {}
-        self.own = own
-        self.passed = self.based = False
-        self.glance: Glance | None = _GLANCE
 
 
 class Reading:
@@ -90,19 +83,13 @@ class Reading:
         forks, self._alone = self._page.forks, alone
         while self.position < until and not forks:
             if alone and self.mode == DATA and self.stacks is OUTSIDE:
-                self._glance(buffer)
+                sure = bool(self._dubious or self._templates)
+                self.position, self._linked = self._page.past(buffer, self.position, sure=sure, linked=self._linked)
             step = _STEPS.get(self.mode, Reading._skip)
             if not step(self, buffer):
                 return False
         self._linked |= bool(forks) or not alone  # what another reading takes for a link's end is none to all
         return bool(forks) or self.position < len(buffer)
-
-    def _glance(self, buffer: bytes | bytearray) -> None:
-        page = self._page
-        if page.glance:
-            own = page.own and page.passed and not (page.based or self._linked)
-            seen = (page.glance.own if own else page.glance.dull).match(buffer, self.position)
-            self.position = seen.end() if seen else self.position
 
     def _skip(self, buffer: bytes | bytearray) -> bool:
         skip = SKIPS[self.mode]
@@ -218,23 +205,14 @@ class Reading:
             return
         says_so = name in ELEMENTS and (span.long or SAYS_SO.search(buffer, span.start, span.end))
         if says_so or (name in _LINKS and not self._is_no_place(name)):
-            self._page.spans.append(self._linking(buffer, span) if name == b"a" else span)
+            self._page.spans.append(span)
+            if name == b"a":
+                self._linked = True
+                self._page.meets(buffer, span.start)
             self._page.based |= name == b"base"
         if name in _NESTS or self.stacks is not OUTSIDE:
             found = attributes(buffer, span.start + 1 + len(name), span.end) if name in SPEAKS and not span.long else ()
             self._opened(name, {one.name: one.value for one in reversed(found)}, empty)
-
-    def _linking(self, buffer: bytes | bytearray, span: Span) -> Span:
-        """The span of a link, and on to behind the link where nothing in it matters."""
-        page = self._page
-        page.passed = page.passed or _GLANCE.link.match(buffer, span.start) is not None
-        quick = page.glance and self._alone and self.stacks is OUTSIDE and span.part == "whole"
-        content = _GLANCE.content.match(buffer, span.end) if quick else None
-        self._linked = content is None
-        if content is None:
-            return span
-        self.position = content.end()
-        return span._replace(close=content.end() - len(b"</a>"))
 
     @property
     def is_open(self) -> bool:

@@ -19,6 +19,7 @@ from privacymw.notes import Note, Notes, check_notes
 from privacymw.policy import check_hosts
 from privacymw.promise import Means, Promise, Section, Sentence, Services, Telling
 from privacymw.promises.outbound_told import of_hosts, of_links
+from privacymw.recall import Shelf
 from privacymw.redirects import Redirects
 from privacymw.url import Classifier, Hosts
 from privacymw.words import N_
@@ -117,9 +118,10 @@ class _Keeper(Keeper):
         )
         held = None if promise.reachable is None else Hosts(promise.reachable)
         mail = None if services.mail is None else services.mail.decide
-        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail, promise.script)
+        shelf = Shelf()
+        self._rules = Rules(remembering, services.links, site.prefix, services.count, held, mail, promise.script, shelf)
         # What links stand on a confidential page is not to be found in a cache.
-        self._confidential = self._rules._replace(classifier=forgetful)
+        self._confidential = self._rules._replace(classifier=forgetful, shelf=None)
         self._varies = bool(promise.paths)
         self._mode = self._modes.of_site
         self._redirects = Redirects(held, services.pages)
@@ -176,7 +178,7 @@ class _Keeper(Keeper):
             return headers
         if exchange.method != "HEAD":
             decide = self._decider(exchange, links, mode)
-            rewriter = Rewriter(decide, charset=page.charset, passes_own=True)
+            rewriter = Rewriter(decide, charset=page.charset, passes_own=True, recall=links.recall(page.charset))
             links.rewriter = weakref.proxy(rewriter)  # which leads back to the links, and so to the exchange
             exchange.transform = answers.transform(rewriter, page.coding, self._count)
             exchange.whole = answers.whole(headers)
