@@ -160,8 +160,8 @@ def test_what_is_known_is_bounded() -> None:
     assert shelf.known("0.example") is not first
     recall = Recall(first, str)
     for number in range(3000):
-        recall.keep(b'<a href="%d">' % number, [], b"", ())
-    recall.keep(b'<a href="%s">' % (b"x" * 600), [], b"", ())
+        recall.keep(b'<a href="%d">' % number, [], "", "", ())
+    recall.keep(b'<a href="%s">' % (b"x" * 600), [], "", "", ())
     assert len(first) <= 2048
     assert max(map(len, first)) <= 400
 
