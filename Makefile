@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV = . "$$($(PYTHON) tools/environment.py)/bin/activate" &&
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint format types bench mutants catalogue lock clean
+.PHONY: help demo test long fuzz lint format types bench mutants catalogue lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: ## Start both example portals, visit them, and show where to look (Ctrl-C 
 
 test: ## Lint, format, types, and all tests on every supported interpreter that is here
 	@$(PYTHON) tools/test.py
+
+long: ## The tests that take minutes: whole programs, browsers, apps of others
+	@$(DEV) pytest -m long -n 2 --dist loadfile
 
 SECONDS ?= 60
 fuzz: ## Look for pages that are read wrongly, SECONDS=60 long; prints its seed

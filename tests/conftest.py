@@ -28,6 +28,15 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 
+# Minutes of whole programs and of browsers: `make long` runs them, and before a release somebody has to.
+LONG = {"test_check_cli", "test_memory", "test_reader", "test_strangers", "test_walk_browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in LONG:
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:

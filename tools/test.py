@@ -1,6 +1,6 @@
 """Everything that must hold before a change lands: `make test`.
 
-On one interpreter: lint, format, types and all tests. On each other supported interpreter that is here: the
+On one interpreter: lint, format, types and all tests but the long ones (`make long`). On each other supported interpreter that is here: the
 tests without servers and browsers, two interpreters at a time. All of it runs even if a part fails;
 the table at the end names each part, and the exit code is 1 if one failed.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import environment
 
-FAST = "not servers and not browser"
+FAST = "not servers and not browser and not long"
 Row = tuple[str, int, float]  # what ran, its exit code, its seconds
 
 
@@ -42,8 +42,8 @@ def on_first(version: str) -> list[Row]:
             ("lint", "ruff", "check", "."),
             ("format", "ruff", "format", "--check", "."),
             ("types", "mypy"),
-            # Two processes: much of it waits for servers. A file stays in one, for its fixtures' sake.
-            ("all tests", "pytest", "-n", "2", "--dist", "loadfile"),
+            # Four processes: much of it waits for servers. A file stays in one, for its fixtures' sake.
+            ("tests", "pytest", "-m", "not long", "-n", "4", "--dist", "loadfile"),
         )
     ]
 
