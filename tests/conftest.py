@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from axe import SCRIPT as AXE
@@ -27,6 +28,10 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+# Nothing here is a timed test: a loaded machine is no fault.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Minutes of whole programs and of browsers: `make long` runs them, and before a release somebody has to.
 LONG = {"test_check_cli", "test_memory", "test_reader", "test_strangers", "test_walk_browser"}

@@ -40,7 +40,8 @@ _LEADING = {
 SITES = {
     "whole": Site(),
     "open": Site(
-        {"addresses_other_logs": "mask", "signals_dnt": "honour", "choices_bar": "on", "choices_model": "opt-out"}
+        {"addresses_other_logs": "mask", "signals_dnt": "honour", "choices_bar": "on", "choices_model": "opt-out",
+         "outbound_script": "on"}
     ),
     "enforcing": Site(
         {
@@ -258,7 +259,7 @@ MUTANTS = (
     Mutant("the page before does not name the destination", "outbound.mode",
            "leaving:LeavingPage._shown", "**shown(target),", "**shown(target._replace(host='', href='/')),"),
     Mutant("the text does not name the host", "outbound.mode",
-           "links:Links._edited", 'suffix=f" ({target.host})"', 'suffix=""', "enforcing"),
+           "links:_named", 'suffix=f" ({host})"', 'suffix=""', "enforcing"),
     Mutant("a path with a mode of its own is treated like others", "outbound.annotate",
            "linkmodes:LinkModes.asked", "self._table.find(exchange.root, exchange.path) or", "", "leading"),
     Mutant("a path with a page before it has none", "outbound.interstitial",
@@ -266,9 +267,11 @@ MUTANTS = (
     Mutant("links are changed where they are to be left", "outbound.off",
            "linkmodes:LinkModes.asked", "self._table.find(exchange.root, exchange.path) or", "", "leading"),
     Mutant("the exceptions are not told", "outbound.exempt",
-           "promises.outbound:Outbound._of_links", 'if not page and self.modes != {"off"}:', "if False:", "enforcing"),
+           "promises.outbound_told:of_links", 'if not page and promise.modes != {"off"}:', "if False:", "enforcing"),
     Mutant("what is not covered is not told", "outbound.scope",
-           "promises.outbound:Outbound._of_links", 'sentences.append(Sentence("outbound.scope", text))', "pass"),
+           "promises.outbound_told:of_links",
+           'sentences.append(Sentence("outbound.scope", _SCOPE[promise.script], facts={"script": promise.script}))',
+           "pass"),
     Mutant("the page before opens what nobody sealed", "outbound.scope",
            "links:opened", "text = seal.open(token)", 'text = seal.open(token) or "https://made-up.example/"'),
     Mutant("not to be asked again is forgotten", "outbound.remember",
@@ -276,7 +279,9 @@ MUTANTS = (
     Mutant("a list of followed links is kept", "outbound.remember",
            "leaving:LeavingPage.answer", '"leaving", "pages shown"', '"leaving", target.href'),
     Mutant("a trusted host is not named", "outbound.trusted",
-           "links:Links._edited", 'suffix=f" ({target.host})"', 'suffix=""', "leading"),
+           "links:_named", 'suffix=f" ({host})"', 'suffix=""', "leading"),
+    Mutant("the script of added links is in no page", "outbound.script",
+           "clicks:Clicks.decider", "tags = [self.tag(exchange)]", "tags = []", "open"),
     Mutant("a link leads to a blocked host", "outbound.blocked",
            "leaving:LeavingPage.answer", "if target.host in self._blocked:", "if not target.host:", "leading"),
     Mutant("a redirect leads anywhere", "outbound.redirects",
@@ -343,8 +348,8 @@ MUTANTS = (
     Mutant("the record of decisions is not told", "choices.record",
            "promises.choices:Choices._record", "if not self.recorded:", "if self.recorded:"),
     Mutant("the page before links is not told", "outbound.mode",
-           "promises.outbound:Outbound._of_links", 'if self.mode != "off"', "if False"),
+           "promises.outbound_told:of_links", 'if promise.mode != "off"', "if False"),
     Mutant("people read another text than programs", "addresses.retention",
-           "promises.notice:_Keeper._html", "**self._edition(self._version(), words.language).context(words),",
-           "**self._edition(self._version(), words.language).context(words), 'sections': (),"),
+           "promises.notice:_Keeper._html", ".context(words, archived=bool(self._archive.versions)),",
+           ".context(words, archived=bool(self._archive.versions)), 'sections': (),"),
 )  # fmt: skip

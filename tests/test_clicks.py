@@ -22,6 +22,7 @@ def tags(answer: Answer) -> list[tuple[str, str, str]]:
     return TAG.findall(answer.body.decode())
 
 
+@pytest.mark.proves("outbound.script")
 def test_the_script_comes_once_at_the_end_with_its_hash(face: str) -> None:
     site = scripted(face, sites="own.example, *.own.example", outbound_trusted="bücher.example")
     answer = site.ask()
