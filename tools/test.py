@@ -1,8 +1,8 @@
 """Everything that must hold before a change lands: `make test`.
 
-On one interpreter: lint, format, types and all tests but the long ones (`make long`). On each other supported interpreter that is here: the
-tests without servers and browsers, two interpreters at a time. All of it runs even if a part fails;
-the table at the end names each part, and the exit code is 1 if one failed.
+On one interpreter: lint, format, types and all tests but the long ones (`make long`). On each other
+supported interpreter that is here: the tests without servers and browsers, two interpreters at a time.
+All of it runs even if a part fails; the table at the end names each part, and the exit code is 1 if one failed.
 """
 
 from __future__ import annotations
