@@ -378,6 +378,10 @@ def test_show_opens_only_the_client_that_is_asked_for(site: Site) -> None:
 
 
 def disclosed(site: Site, address: str, at: str, *more: str) -> Any:
+    """`at` before NOW, from when on the rows count: this may run minutes after it."""
+    if at[-1] in "mhd":
+        seconds = int(at[:-1]) * {"m": 60, "h": HOUR, "d": DAY}[at[-1]]
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(NOW - seconds))
     return site.json("disclose", "--address", address, "--at", at, *more)
 
 
