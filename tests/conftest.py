@@ -34,7 +34,10 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 # Minutes of whole programs and of browsers: `make long` runs them, and before a release somebody has to.
-LONG = {"test_check_cli", "test_memory", "test_reader", "test_strangers", "test_walk_browser"}
+LONG = {
+    *("test_bundle", "test_check", "test_check_cli", "test_faults", "test_memory", "test_reader", "test_strangers"),
+    "test_walk_browser",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
