@@ -3,6 +3,7 @@
 import itertools
 import re
 import threading
+import time
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,7 @@ def test_processes_of_two_neighbouring_steps_open_each_others_links(face: str) -
     assert not opens(sites[0], seal(sites[2], OUT)), "which is why there are two steps"
 
 
+@pytest.mark.long
 @pytest.mark.servers
 def test_a_secret_is_rotated_while_visitors_come(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
@@ -300,9 +302,12 @@ def test_a_secret_is_rotated_while_visitors_come(tmp_path: Path) -> None:
                 secret.write_text(step)
                 before = server.log.count("Booting worker")
                 server.process.send_signal(1)  # HUP: new workers, then the old ones go
+                end = time.monotonic() + 30
                 while server.log.count("Worker exiting") < before or server.log.count("Booting") < before + 2:
                     assert not stop.wait(0.1)
-            while len(keys) < 2 and not faults:
+                    assert time.monotonic() < end, server.log
+            end = time.monotonic() + 30
+            while len(keys) < 2 and not faults and time.monotonic() < end:
                 assert not stop.wait(0.1)
         finally:
             stop.set()
