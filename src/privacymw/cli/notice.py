@@ -227,10 +227,11 @@ def _message(policy: "Policy", version: "Version", found: "list[Change]", langua
         words.said(N_("From {date} on, a new version of this notice holds."), date=date),
     ]
     lines += [version.summary] if version.summary else []
+    before, now = words.text(N_("Before")), words.text(N_("Now"))
     for each in found:
         lines += ["", f"{each.section}:"]
-        lines += [f"  {words.text(N_('Before'))}: {each.before.text}"] if each.before else []
-        lines += [f"  {words.text(N_('Now'))}: {each.after.text}"] if each.after else []
+        lines += [f"  {before}: {each.before.text}"] if each.before else []
+        lines += [f"  {now}: {each.after.text}"] if each.after else []
     lines += ["", words.said(N_("The whole notice: {address}"), address=where)] if where else []
     contact = version.organisation.contact
     lines += ["", words.said(N_("Please send questions to {contact}."), contact=contact)] if contact else []
