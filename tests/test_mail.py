@@ -205,4 +205,5 @@ def test_a_template_does(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Privacy(app)
     form = '<input type="email" aria-describedby="privacy-mail">{{ privacy.mail_notice() }}'
     app.add_url_rule("/", "form", lambda: flask.render_template_string(form))
-    assert f'<p id="privacy-mail" lang="en">{SAID}' in app.test_client().get("/").text
+    with app.test_client().get("/") as answer:  # closed, as a server does
+        assert f'<p id="privacy-mail" lang="en">{SAID}' in answer.text
