@@ -38,12 +38,16 @@ LONG = {
     *("test_bundle", "test_check", "test_check_cli", "test_faults", "test_memory", "test_reader", "test_strangers"),
     "test_walk_browser",
 }
+# What waits for clocks and other programs rather than hangs on an interpreter's version.
+FIRST = {"test_chain", "test_cli", "test_diagnosis", "test_evidence", "test_html_oracles", "test_html_quick"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem in LONG:
             item.add_marker(pytest.mark.long)
+        if item.path.stem in FIRST:
+            item.add_marker(pytest.mark.first)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import environment
 
-FAST = "not servers and not browser and not long"
+FAST = "not servers and not browser and not first and not long"
 Row = tuple[str, int, float]  # what ran, its exit code, its seconds
 
 
@@ -72,7 +72,8 @@ def on_other(version: str) -> Row:
         return what + " (left out)", 0, 0.0
     programs = environment.prepare(version, lock="dev") / "bin"
     cache = environment.ROOT / ".pytest_cache" / version  # two runs at once must not share one
-    return run(what, [str(programs / "pytest"), "-m", FAST, "-o", f"cache_dir={cache}"], at_once=True)
+    spread = ("-n", "2", "--dist", "loadfile")
+    return run(what, [str(programs / "pytest"), "-m", FAST, *spread, "-o", f"cache_dir={cache}"], at_once=True)
 
 
 def run(what: str, command: list[str], *, at_once: bool = False) -> Row:
