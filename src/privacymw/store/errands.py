@@ -7,13 +7,16 @@ memory in the clear meanwhile.
 import threading
 from collections.abc import Callable, Hashable
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from privacymw.store.fork import watch
 from privacymw.store.server import ServerError
 
 T = TypeVar("T")
 _KEPT = 20  # late answers that nobody has asked for again
+_FORK: Final = 4.0
+"""Seconds, a little more than a connection may take: a child that is copied while a thread is in libpq may find its
+locks taken for good. A hung network must not keep a server from forking for longer."""
 
 
 class _Errand:
@@ -97,7 +100,7 @@ class Errands:
         self._asking.acquire()
         if self._thread is not None:
             self._queue.put(None)
-            self._thread.join(1.0)  # a hung network must not keep a server from forking
+            self._thread.join(_FORK)
 
     def after_fork(self, *, child: bool) -> None:
         """Go on with a new thread; what was late is the parent's."""
