@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from axe import SCRIPT as AXE
+from privacymw.logs.records import CLIENT
 from servers import Certificate, needed
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
         if item.path.stem in FIRST:
             item.add_marker(pytest.mark.first)
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left_being_answered() -> Iterator[None]:
+    """A test that leaves an answer open is named here, not by a later one that finds its client."""
+    yield
+    left = CLIENT.get()
+    CLIENT.set(None)
+    assert left is None, "an answer was never closed"
 
 
 @pytest.fixture(scope="session")

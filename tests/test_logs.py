@@ -32,14 +32,13 @@ AGENT = "Mozilla/5.0 (X11) Chrome/120.0.0.0"
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test starts and ends with Python's own factory, and without the watches of other tests."""
-    factory, watches = logging.getLogRecordFactory(), list(records._watches)
-    records._watches.clear()
+    factory = logging.getLogRecordFactory()
+    monkeypatch.setattr(records, "_watches", [])  # another list: a watch that ends takes itself off its own
     logging.setLogRecordFactory(logging.LogRecord)
     yield
     logging.setLogRecordFactory(factory)
-    records._watches[:] = watches
 
 
 class Written(io.StringIO):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from html import unescape
 from typing import Any
@@ -599,7 +600,8 @@ def test_the_first_bytes_go_out_before_the_last_come_in(face: str) -> None:
                 yield part
 
         body = wsgi.PrivacyMiddleware(app, site.started.pipeline)(environ_of(Request()), lambda *_: lambda _: None)
-        events.extend(b"out " + chunk for chunk in body)  # one by one, as the server takes them
+        with closing(body):
+            events.extend(b"out " + chunk for chunk in body)  # one by one, as the server takes them
     else:
 
         async def asgi_site(scope: Any, receive: Any, send: Any) -> None:
